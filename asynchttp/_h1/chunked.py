@@ -1,0 +1,172 @@
+"""The chunked transfer coding, both ways.  RFC 9112 §7.1.
+
+::
+
+    4;ext=1␍␊  Wiki␍␊  0␍␊  Checksum: 17␍␊  ␍␊
+    header     data    last  trailer        end
+
+What a sender can make us keep is bounded: a chunk header by ``MAX_HEADER_SIZE``, the extensions of a message together
+by ``MAX_EXTENSIONS_SIZE``, trailers by the limits of a head. Whatever the cut, the work is linear in the octets.
+"""
+
+import enum
+from typing import Final
+
+from asynchttp._h1 import abnf, framing
+from asynchttp._h1.errors import HeadTooLargeError, HTTPInputError
+
+__all__ = ["LAST_CHUNK", "MAX_EXTENSIONS_SIZE", "MAX_HEADER_SIZE", "ChunkedDecoder", "encode_chunk"]
+
+#: Octets of a chunk header: 16 digits, CRLF, and extensions that nobody uses but that §7.1.1 wants ignored.
+MAX_HEADER_SIZE: Final = 256
+#: Octets of extensions in one message (16 signed chunks of the one known user, with room).
+MAX_EXTENSIONS_SIZE: Final = 4096
+#: The last chunk of a message without trailers.
+LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """One chunk that holds ``data``, which must not be empty: a chunk of no octets is the last one."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class _Expect(enum.IntEnum):
+    HEADER = 0
+    DATA = 1
+    DATA_END = 2
+    TRAILERS = 3
+    NOTHING = 4
+
+
+class ChunkedDecoder:
+    """Takes the octets behind a head as they come, gives back the body.
+
+    Args:
+        max_trailer_size: octets of the trailer section, its final empty line included.
+        max_trailer_count: field lines of the trailer section.
+    """
+
+    __slots__ = ("_expect", "_extensions", "_left", "_line", "_max_trailer_count", "_max_trailer_size", "trailers")
+
+    def __init__(self, max_trailer_size: int = 65536, max_trailer_count: int = 100) -> None:
+        self._expect = _Expect.HEADER
+        self._left = 0
+        self._extensions = 0
+        # A header, a CRLF or a trailer section that was cut; never longer than its bound.
+        self._line = bytearray()
+        self._max_trailer_size = max_trailer_size
+        self._max_trailer_count = max_trailer_count
+        #: The trailer fields as (name, value), once :meth:`feed` said that the message is complete.
+        self.trailers: list[tuple[str, str]] = []
+
+    @property
+    def complete(self) -> bool:
+        """The last octet of the message has been seen."""
+        return self._expect is _Expect.NOTHING
+
+    def feed(self, data: bytes, start: int = 0) -> tuple[bytes, int]:
+        """Decode ``data[start:]``.
+
+        Returns: the octets of body in it, joined, and the index behind the message, or -1 while it isn't complete.
+        Raises: :exc:`HTTPInputError`; the decoder is of no use afterwards.
+        """
+        pieces: list[bytes] = []
+        position = start
+        size = len(data)
+        while position < size and self._expect is not _Expect.NOTHING:
+            if self._expect is _Expect.HEADER:
+                position = self._header(data, position)
+            elif self._expect is _Expect.DATA:
+                piece = data[position : position + self._left]
+                pieces.append(piece)
+                position += len(piece)
+                self._left -= len(piece)
+                if self._left == 0:
+                    self._expect = _Expect.DATA_END
+            elif self._expect is _Expect.DATA_END:
+                position = self._data_end(data, position)
+            else:
+                position = self._trailers(data, position)
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return body, position if self._expect is _Expect.NOTHING else -1
+
+    def _header(self, data: bytes, position: int) -> int:
+        if not self._line:  # the ordinary case: the header arrived in one piece
+            match = abnf.CHUNK_HEADER.match(data, position, position + MAX_HEADER_SIZE)
+            if match is not None:
+                self._begin_chunk(match[1], match[2])
+                return match.end()
+        line_end = data.find(b"\n", position, position + MAX_HEADER_SIZE)
+        stop = line_end + 1 if line_end >= 0 else min(len(data), position + MAX_HEADER_SIZE)
+        self._line += data[position:stop]
+        if line_end < 0:
+            if len(self._line) >= MAX_HEADER_SIZE:
+                raise HTTPInputError(f"chunk header longer than {MAX_HEADER_SIZE} octets")
+            if self._line[:1] not in b"0123456789abcdefABCDEF":
+                raise self._header_error()
+            return stop
+        match = abnf.CHUNK_HEADER.fullmatch(self._line) if len(self._line) <= MAX_HEADER_SIZE else None
+        if match is None:
+            raise self._header_error()
+        digits, extensions = bytes(match[1]), bytes(match[2])
+        self._line = bytearray()
+        self._begin_chunk(digits, extensions)
+        return stop
+
+    def _begin_chunk(self, digits: bytes, extensions: bytes) -> None:
+        self._extensions += len(extensions)
+        if self._extensions > MAX_EXTENSIONS_SIZE:
+            raise HTTPInputError(f"more than {MAX_EXTENSIONS_SIZE} octets of chunk extensions")
+        self._left = int(digits, 16)
+        self._expect = _Expect.DATA if self._left else _Expect.TRAILERS
+
+    def _header_error(self) -> HTTPInputError:
+        line = bytes(self._line)
+        if len(line) > MAX_HEADER_SIZE:
+            return HTTPInputError(f"chunk header longer than {MAX_HEADER_SIZE} octets")
+        digits = len(line) - len(line.lstrip(b"0123456789abcdefABCDEF"))
+        if digits > 16:
+            return HTTPInputError(f"chunk size longer than 16 digits: {framing.sample(line, 20)}")
+        return HTTPInputError(f"malformed chunk header: {framing.sample(line, 20)}")
+
+    def _data_end(self, data: bytes, position: int) -> int:
+        self._line += data[position : position + 2 - len(self._line)]
+        if not b"\r\n".startswith(self._line):
+            raise HTTPInputError("chunk data that doesn't end with CRLF where its size says")
+        if len(self._line) < 2:
+            return len(data)
+        position += 2 if data.startswith(b"\r\n", position) else 1
+        self._line = bytearray()
+        self._expect = _Expect.HEADER
+        return position
+
+    def _trailers(self, data: bytes, position: int) -> int:
+        if not self._line and data.startswith(b"\r\n", position):
+            self._expect = _Expect.NOTHING
+            return position + 2
+        searched = max(0, len(self._line) - 3)
+        kept = len(self._line)
+        self._line += data[position : position + self._max_trailer_size + 1 - kept]
+        if self._line.startswith(b"\r\n"):  # the empty line itself was cut in the middle
+            end = 2
+        else:
+            found = self._line.find(b"\r\n\r\n", searched)
+            end = found + 4 if found >= 0 else 0
+        if abnf.BARE_LINE_END.search(self._line, max(0, kept - 1), end or len(self._line)):
+            raise HTTPInputError("a trailer line that doesn't end with CRLF")
+        if not end:
+            if len(self._line) > self._max_trailer_size:
+                raise HeadTooLargeError(f"trailers larger than {self._max_trailer_size} octets")
+            return len(data)
+        section = bytes(self._line[:end])
+        if section.count(b"\n") - 1 > self._max_trailer_count:
+            raise HeadTooLargeError(f"more than {self._max_trailer_count} trailer fields")
+        if abnf.FIELD_LINES.fullmatch(section) is None:
+            raise HTTPInputError("malformed trailer field")
+        self.trailers = [
+            (match[1].decode("ascii"), match[2].decode("latin-1").rstrip(" \t"))
+            for match in abnf.FIELD_LINE.finditer(section)
+        ]
+        self._line = bytearray()
+        self._expect = _Expect.NOTHING
+        return position + end - kept

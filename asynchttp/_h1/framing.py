@@ -1,0 +1,84 @@
+"""Where a message ends and whether its connection lives on: each rule once, in its plain form.
+
+The functions take the values of one field as a list, in order, without the whitespace around them: an absent field is
+an empty list, a field that was sent twice has two values.
+"""
+
+from typing import Final
+
+from asynchttp._h1 import abnf
+from asynchttp._h1.errors import ExpectationFailedError, HTTPInputError, UnsupportedCodingError
+
+__all__ = ["CHUNKED", "body_length", "expects_continue", "keep_alive", "request_host"]
+
+#: The length of a body in chunked coding: known when it has ended.
+CHUNKED: Final = -1
+
+
+def sample(octets: bytes, size: int = 40) -> str:
+    """The first octets as evidence for an error message, escaped so that they can't harm a log or a terminal."""
+    return repr(octets[:size]) + ("…" if len(octets) > size else "")
+
+
+def list_members(values: list[bytes]) -> list[bytes]:
+    """The members of a list-valued field, lower case, without empty ones.  RFC 9110 §5.6.1."""
+    members = b",".join(values).lower().split(b",")
+    return [stripped for member in members if (stripped := member.strip(b" \t"))]
+
+
+def body_length(minor: int, content_lengths: list[bytes], transfer_encodings: list[bytes]) -> int:
+    """Octets of body that follow a request head, or :data:`CHUNKED`.  RFC 9112 §6.3.
+
+    Stricter than the RFC, because a proxy that reads any of these the other way lets requests be smuggled: a repeated
+    Content-Length is refused also when its values agree (§6.3 item 5 lets us), both fields together are (§6.1), and
+    so is Transfer-Encoding in an HTTP/1.0 message (§6.1).
+    """
+    if transfer_encodings:
+        if minor == 0:
+            raise HTTPInputError("Transfer-Encoding in an HTTP/1.0 message")
+        if content_lengths:
+            raise HTTPInputError("both Transfer-Encoding and Content-Length")
+        codings = list_members(transfer_encodings)
+        if codings == [b"chunked"]:
+            return CHUNKED
+        if not codings or b"chunked" in codings[:-1]:
+            raise HTTPInputError("Transfer-Encoding: chunked must be the last coding, and stand there once")
+        raise UnsupportedCodingError(f"unsupported transfer coding: {sample(b', '.join(codings))}")
+    if not content_lengths:
+        return 0
+    if len(content_lengths) > 1:
+        raise HTTPInputError("more than one Content-Length")
+    value = content_lengths[0]
+    if abnf.CONTENT_LENGTH.fullmatch(value) is None:
+        raise HTTPInputError(f"Content-Length is not a number of at most 19 digits: {sample(value)}")
+    return int(value)
+
+
+def keep_alive(minor: int, connection: list[bytes]) -> bool:
+    """Whether the peer's message lets the connection live on.  RFC 9112 §9.3."""
+    if not connection:
+        return minor > 0
+    options = list_members(connection)
+    return b"close" not in options and (minor > 0 or b"keep-alive" in options)
+
+
+def request_host(minor: int, hosts: list[bytes]) -> str:
+    """The Host of a request; ``""`` when an HTTP/1.0 request has none.  RFC 9112 §3.2, RFC 9110 §7.2."""
+    if len(hosts) == 1:
+        if abnf.HOST.fullmatch(hosts[0]) is None:
+            raise HTTPInputError(f"invalid Host: {sample(hosts[0])}")
+        return hosts[0].decode("ascii")
+    if hosts:
+        raise HTTPInputError("more than one Host")
+    if minor > 0:
+        raise HTTPInputError("missing Host")
+    return ""
+
+
+def expects_continue(minor: int, expectations: list[bytes]) -> bool:
+    """Whether the client waits for ``100 (Continue)`` before it sends the body.  RFC 9110 §10.1.1."""
+    if not expectations or minor == 0:  # HTTP/1.0: a server MUST ignore it
+        return False
+    if list_members(expectations) != [b"100-continue"]:
+        raise ExpectationFailedError(f"unknown expectation: {sample(expectations[0])}")
+    return True

@@ -1,0 +1,207 @@
+"""Heads of requests: from octets to checked values.
+
+A request head is looked at in two parts, because the second is mostly the same for all requests of a connection::
+
+    GET /path?query HTTP/1.          the line:  method and target
+    1␍␊Host: example.org␍␊␍␊         the tail:  minor version, fields, empty line
+
+:func:`parse_request_head` is the plain form, used for whatever isn't the ordinary case. The engine inlines it for heads
+that arrived whole, and skips :func:`parse_tail` when the tail equals the previous one of the same connection.
+"""
+
+from typing import NamedTuple
+
+from asynchttp._h1 import abnf, framing
+from asynchttp._h1.errors import (
+    HeadTooLargeError,
+    HTTPInputError,
+    UnsupportedVersionError,
+    URITooLongError,
+)
+
+__all__ = ["RequestHead", "Tail", "check_target", "parse_request_head", "parse_tail", "refuse_early", "split_fields"]
+
+
+class Tail:
+    """What the server must know of a request's version and fields before its handler may run.
+
+    Never changed once made: one object serves all requests of a connection whose tails are equal.
+    """
+
+    __slots__ = ("body_length", "expect_continue", "host", "keep_alive", "minor", "octets")
+
+    def __init__(
+        self, octets: bytes, minor: int, host: str, body_length: int, keep_alive: bool, expect_continue: bool
+    ) -> None:
+        #: the tail itself, from the minor version through the empty line
+        self.octets = octets
+        #: y of ``HTTP/1.y``
+        self.minor = minor
+        #: value of Host; ``""`` without one
+        self.host = host
+        #: octets, or ``framing.CHUNKED``
+        self.body_length = body_length
+        self.keep_alive = keep_alive
+        self.expect_continue = expect_continue
+
+
+class RequestHead(NamedTuple):
+    """A request head that keeps all the rules of RFC 9112 §§2–6."""
+
+    method: str
+    target: str
+    tail: Tail
+
+
+def parse_tail(octets: bytes, max_header_count: int) -> Tail:
+    """Check the version and the fields of a request.
+
+    Args:
+        octets: from the minor version through the empty line.
+        max_header_count: number of field lines above which :exc:`HeadTooLargeError` is raised.
+    """
+    if octets.count(b"\n") - 2 > max_header_count:
+        raise HeadTooLargeError(f"more than {max_header_count} header fields")
+    if abnf.TAIL.fullmatch(octets) is None:
+        raise _field_error(octets[3:])
+    hosts: list[bytes] = []
+    lengths: list[bytes] = []
+    codings: list[bytes] = []
+    connection: list[bytes] = []
+    expectations: list[bytes] = []
+    values = {
+        b"host": hosts,
+        b"content-length": lengths,
+        b"transfer-encoding": codings,
+        b"connection": connection,
+        b"expect": expectations,
+    }
+    for name, value in abnf.FRAMING_FIELDS.findall(octets):
+        values[name.lower()].append(value.rstrip(b" \t"))
+    minor = octets[0] - 0x30
+    return Tail(
+        octets,
+        minor,
+        framing.request_host(minor, hosts),
+        framing.body_length(minor, lengths, codings),
+        framing.keep_alive(minor, connection),
+        framing.expects_continue(minor, expectations),
+    )
+
+
+def check_target(method: bytes, target: bytes) -> None:
+    """Refuse a target whose form doesn't fit the method.  RFC 9112 §3.2."""
+    if method == b"CONNECT":  # §3.2.3 authority-form, and the port is not optional
+        host, colon, port = target.rpartition(b":")
+        if not (host and colon and port.isdigit() and abnf.HOST.fullmatch(target)):
+            raise HTTPInputError("the target of CONNECT must be host:port")
+    elif target == b"*":  # §3.2.4 asterisk-form
+        if method != b"OPTIONS":
+            raise HTTPInputError("the target * is for OPTIONS only")
+    elif target[:1] != b"/":  # §3.2.2 absolute-form
+        scheme, colon, rest = target.partition(b"://")
+        authority = rest.partition(b"/")[0].partition(b"?")[0]
+        if not (colon and scheme.lower() in (b"http", b"https") and authority and abnf.HOST.fullmatch(authority)):
+            raise HTTPInputError("the request target is neither a path nor an http URI")
+
+
+def parse_request_head(
+    data: bytes, start: int, max_header_size: int, max_header_count: int
+) -> tuple[RequestHead, int] | None:
+    """Read one request head that begins at ``data[start]``.
+
+    Empty lines before it are skipped (RFC 9112 §2.2) and count towards ``max_header_size`` (octets, the final empty
+    line included).
+
+    Returns: the head and the index behind it; ``None`` when the head isn't complete and nothing is wrong so far.
+    Raises: :exc:`HTTPInputError` as soon as it is sure that no continuation can make the octets a request.
+    """
+    begin = start
+    while data.startswith(b"\r\n", begin):
+        begin += 2
+    end = data.find(b"\r\n\r\n", begin)
+    if end < 0:
+        refuse_early(data[start:], max_header_size)
+        return None
+    end += 4
+    match = abnf.REQUEST_LINE.match(data, begin)
+    if match is None:
+        raise _request_line_error(data[begin : data.index(b"\r\n", begin)])
+    if end - start > max_header_size:
+        raise HeadTooLargeError(f"request head larger than {max_header_size} octets")
+    method, target = match.groups()
+    check_target(method, target)
+    tail = parse_tail(data[match.end() : end], max_header_count)
+    return RequestHead(method.decode("ascii"), target.decode("ascii"), tail), end
+
+
+def refuse_early(partial: bytes, max_header_size: int) -> None:
+    """Raise :exc:`HTTPInputError` if no continuation of ``partial`` can be a request head within the limit.
+
+    So a TLS or HTTP/2 client, a line that ends with a bare LF, or a head without end isn't left waiting for the
+    deadline. Costs time linear in ``partial``.
+    """
+    octets = partial.lstrip(b"\r\n")
+    line, line_end, _ = octets.partition(b"\r\n")
+    too_large = len(partial) > max_header_size
+    if too_large and not line_end:
+        raise URITooLongError(f"request line longer than {max_header_size} octets")
+    if line_end and abnf.REQUEST_LINE.match(octets) is None:
+        raise _request_line_error(line)
+    if not line_end and octets and abnf.TOKEN.match(octets) is None:
+        raise _request_line_error(line)
+    if abnf.BARE_LINE_END.search(partial):
+        raise HTTPInputError("a line that doesn't end with CRLF")
+    if too_large:
+        raise HeadTooLargeError(f"request head larger than {max_header_size} octets")
+
+
+def split_fields(octets: bytes) -> list[tuple[str, str]]:
+    """The field lines of a section that was checked before, as (name, value) in the order sent.
+
+    ``octets`` may begin with what stands before the first field line's CRLF (a version, a status line). Values are
+    ISO 8859-1 and have no whitespace around them.
+    """
+    fields = []
+    for line in octets.decode("latin-1").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            fields.append((name, value.strip(" \t")))
+    return fields
+
+
+def _request_line_error(line: bytes) -> HTTPInputError:
+    """Which rule a request line breaks.  RFC 9112 §3."""
+    if line[:2] == b"\x16\x03":
+        return HTTPInputError("a TLS client speaks to a plain HTTP port")
+    method, _, rest = line.partition(b" ")
+    target, _, version = rest.partition(b" ")
+    if not method or abnf.TOKEN.fullmatch(method) is None:
+        return HTTPInputError("malformed request line: the method is not a token")
+    if version[:5] == b"HTTP/" and version[5:6].isdigit() and version[6:7] == b".":
+        if version[5:6] != b"1" and version[7:].isdigit() and len(version) == 8:
+            return UnsupportedVersionError("unsupported version: this server speaks HTTP/1.1 and HTTP/1.0")
+        if len(version) != 8 or not version[7:].isdigit():
+            return HTTPInputError("malformed request line: invalid version")
+        return HTTPInputError("malformed request line: invalid characters in the request target")
+    if not version:
+        return HTTPInputError("malformed request line: no version (HTTP/0.9 is not supported)")
+    return HTTPInputError("malformed request line: must be method, target and version with one space between")
+
+
+def _field_error(lines: bytes) -> HTTPInputError:
+    """Which rule a section of field lines breaks.  RFC 9112 §5."""
+    position = 0
+    while (match := abnf.FIELD_LINE.match(lines, position)) is not None:
+        position = match.end()
+    line = lines[position:].partition(b"\r\n")[0]
+    name, colon, _ = line.partition(b":")
+    if line[:1] in (b" ", b"\t"):
+        return HTTPInputError("folded header field (obs-fold)")
+    if not colon:
+        return HTTPInputError("header line without a colon")
+    if name[-1:] in (b" ", b"\t"):
+        return HTTPInputError("whitespace between field name and colon")
+    if abnf.TOKEN.fullmatch(name) is None:
+        return HTTPInputError("field name is not a token")
+    return HTTPInputError("field value with a control character, or a line that doesn't end with CRLF")

@@ -1,0 +1,123 @@
+"""Reading along with a response that a handler writes as it is, head and all.
+
+Tornado 2's ``request.write(b"HTTP/1.1 200 OK\\r\\n…")`` sends octets, and whoever writes them may be wrong about where
+they end. A client that believes such a head would take what is left over for the next response. So nothing beyond what
+the head promised goes out, and what isn't sure to end ends with the connection.
+"""
+
+import enum
+from typing import Final
+
+from asynchttp._h1 import chunked, framing, serializer
+from asynchttp._h1.errors import HTTPInputError, HTTPOutputError
+
+__all__ = ["RawResponse"]
+
+#: Octets of a head; what is longer passes, and ends with the connection.
+_MAX_HEAD_SIZE: Final = 65536
+
+
+class _In(enum.IntEnum):
+    HEAD = 0
+    LENGTH = 1
+    CHUNKS = 2
+    NOTHING = 3
+    UNTIL_CLOSE = 4
+
+
+class RawResponse:
+    """One response to a request with ``method``, fed as the handler writes it."""
+
+    __slots__ = ("_decoder", "_head", "_in", "_left", "_method", "keep_alive", "length")
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+        self._in = _In.HEAD
+        self._head = b""
+        self._left = 0
+        self._decoder: chunked.ChunkedDecoder | None = None
+        #: False once it is known that the connection must close behind this response
+        self.keep_alive = True
+        #: octets of body that the head promised, once that is known and they may follow
+        self.length: int | None = None
+
+    @classmethod
+    def chunks(cls, method: str) -> "RawResponse":
+        """A response whose head was written already, and whose handler frames the chunks itself."""
+        response = cls(method)
+        response._in = _In.CHUNKS
+        response._decoder = chunked.ChunkedDecoder()
+        return response
+
+    def feed(self, data: bytes) -> bytes:
+        """Look at what the handler writes; returns what of it may go out.
+
+        Raises: :exc:`HTTPOutputError` for octets behind the end; the part before them is lost, and so is the response.
+        """
+        if self._in is _In.HEAD:
+            return self._feed_head(data)
+        if self._in is _In.LENGTH:
+            self._left -= len(data)
+            if self._left < 0:
+                raise HTTPOutputError("Tried to write more data than Content-Length")
+        elif self._in is _In.CHUNKS:
+            self._feed_chunks(data)
+        elif self._in is _In.NOTHING:
+            return b""  # Tornado 2 handlers don't look at the method: what a HEAD mustn't get stays here
+        return data
+
+    def finish(self) -> str | None:
+        """What is missing at the end of the response; ``None`` if it is whole."""
+        if self._in is _In.LENGTH and self._left:
+            return f"Tried to write {self._left} bytes less than Content-Length"
+        if self._in is _In.CHUNKS and self._decoder is not None and not self._decoder.complete:
+            return "the last chunk is missing"
+        if self._in is _In.HEAD:
+            # Not a head of HTTP/1: as it is, and then the end.
+            self.keep_alive = False
+        return None
+
+    def _feed_head(self, data: bytes) -> bytes:
+        head = self._head + data
+        end = head.find(b"\r\n\r\n") + 4
+        if end < 4:
+            self._head = head
+            if len(head) > _MAX_HEAD_SIZE:
+                self._until_close()
+            return data
+        self._head = b""
+        told = serializer.parse_response_framing(head[:end])
+        rest = head[end:]
+        written = data[: len(data) - len(rest)]
+        if told.status < 200 and told.status != 101:  # interim: another head follows
+            return written + (self._feed_head(rest) if rest else b"")
+        if not told.keep_alive:
+            self.keep_alive = False
+        if told.status == 101:
+            self._until_close()
+        elif not serializer.may_have_body(self._method, told.status):
+            self._in = _In.NOTHING
+        elif told.body_length is None:
+            self._until_close()
+        elif told.body_length == framing.CHUNKED:
+            self._in = _In.CHUNKS
+            self._decoder = chunked.ChunkedDecoder()
+        else:
+            self._in = _In.LENGTH
+            self._left = self.length = told.body_length
+        return written + self.feed(rest) if rest else written
+
+    def _until_close(self) -> None:
+        self._in = _In.UNTIL_CLOSE
+        self.keep_alive = False
+
+    def _feed_chunks(self, data: bytes) -> None:
+        assert self._decoder is not None
+        if self._decoder.complete:
+            raise HTTPOutputError("Tried to write more data behind the last chunk")
+        try:
+            _, end = self._decoder.feed(data)
+        except HTTPInputError as error:
+            raise HTTPOutputError(f"malformed chunked body: {error}") from None
+        if 0 <= end < len(data):
+            raise HTTPOutputError("Tried to write more data behind the last chunk")

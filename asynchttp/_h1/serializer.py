@@ -1,0 +1,112 @@
+"""Heads that we write, and what a head that a handler wrote itself says of its body."""
+
+import http
+from collections.abc import Iterable
+from typing import Final
+
+from asynchttp._h1 import abnf, framing
+from asynchttp._h1.errors import HTTPInputError
+
+__all__ = [
+    "CONTINUE",
+    "REASONS",
+    "ResponseFraming",
+    "encode_fields",
+    "error_response",
+    "may_have_body",
+    "parse_response_framing",
+    "status_line",
+]
+
+#: Reason phrases by status code (Tornado's ``httputil.responses``).
+REASONS: Final[dict[int, str]] = {status.value: status.phrase for status in http.HTTPStatus}
+
+#: RFC 9110 §15.2.1
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_STATUS_LINES: Final = {code: f"HTTP/1.1 {code} {reason}\r\n".encode() for code, reason in REASONS.items()}
+
+
+def status_line(status: int, reason: str | None = None) -> bytes:
+    """``HTTP/1.1 200 OK`` with its CRLF.  RFC 9112 §4.
+
+    Raises: :exc:`ValueError` for a status outside 100–599 or a reason phrase that would break the line.
+    """
+    if reason is None:
+        line = _STATUS_LINES.get(status)
+        if line is not None:
+            return line
+        reason = "Unknown"
+    if not (isinstance(status, int) and 100 <= status <= 599):
+        raise ValueError(f"status code outside 100–599: {status!r}")
+    if abnf.FIELD_VALUE_TEXT.fullmatch(reason) is None:
+        raise ValueError(f"Illegal characters in reason phrase: {reason!r}")
+    return f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1")
+
+
+def encode_fields(fields: Iterable[tuple[str, str]]) -> bytes:
+    """Field lines as octets (ISO 8859-1), each with its CRLF, without the empty line.  RFC 9112 §5.
+
+    Raises: :exc:`ValueError` that names the field if a name isn't a token or a value has CR, LF, NUL or another control
+    character: such a field could split the message (RFC 9110 §5.5).
+    """
+    lines = []
+    for name, value in fields:
+        if abnf.TOKEN_TEXT.fullmatch(name) is None:
+            raise ValueError(f"Illegal characters in header name: {name!r}")
+        if abnf.FIELD_VALUE_TEXT.fullmatch(value) is None:
+            raise ValueError(f"Illegal characters (CR, LF, control or beyond ISO 8859-1) in header {name}: {value!r}")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("latin-1")
+
+
+def error_response(status: int, message: str) -> bytes:
+    """A whole response that says in one line what was wrong, and that the connection closes."""
+    body = message.encode() + b"\n"
+    return b"%bConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b" % (
+        status_line(status),
+        len(body),
+        body,
+    )
+
+
+def may_have_body(method: str, status: int) -> bool:
+    """Whether octets may follow the head of this response.  RFC 9112 §6.3 items 1 and 2."""
+    return not (method == "HEAD" or status < 200 or status in (204, 304))
+
+
+class ResponseFraming:
+    """What a response head that a handler wrote itself says of what follows it."""
+
+    __slots__ = ("body_length", "keep_alive", "status")
+
+    def __init__(self, status: int, body_length: int | None, keep_alive: bool) -> None:
+        self.status = status
+        #: octets, ``framing.CHUNKED``, or ``None``: until the connection closes
+        self.body_length = body_length
+        #: whether a client that believes the head will send another request
+        self.keep_alive = keep_alive
+
+
+def parse_response_framing(head: bytes) -> ResponseFraming:
+    """Read the head of a response, from the status line through the empty line.  RFC 9112 §6.3.
+
+    A head that no client could make sense of is nobody's attack, it is our own handler's: it is passed on as it is, and
+    counts as a body that ends with the connection.
+    """
+    line, _, _ = head.partition(b"\r\n")
+    version, _, rest = line.partition(b" ")
+    code = rest[:3]
+    unreadable = ResponseFraming(200, None, False)
+    if version not in (b"HTTP/1.1", b"HTTP/1.0") or not code.isdigit() or rest[3:4].strip():
+        return unreadable
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in abnf.FRAMING_FIELDS.findall(head):
+        values.setdefault(name.lower(), []).append(value.rstrip(b" \t"))
+    lengths, codings = values.get(b"content-length", []), values.get(b"transfer-encoding", [])
+    minor = version[-1] - 0x30
+    try:
+        length = framing.body_length(minor, lengths, codings) if lengths or codings else None
+    except HTTPInputError:
+        return unreadable
+    return ResponseFraming(int(code), length, framing.keep_alive(minor, values.get(b"connection", [])))

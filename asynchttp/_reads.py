@@ -1,0 +1,162 @@
+"""What a pending read of a stream waits for: one small class for each kind of read.
+
+A read is asked, whenever something arrived, how many octets at the front of the buffer would satisfy it.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+from asynchttp._readbuffer import ReadBuffer
+
+__all__ = [
+    "Exactly",
+    "Into",
+    "Partial",
+    "Read",
+    "StreamBufferFullError",
+    "UnsatisfiableReadError",
+    "Until",
+    "UntilClose",
+    "UntilMatch",
+]
+
+
+class UnsatisfiableReadError(Exception):
+    """A read can't be satisfied within its ``max_bytes``.
+
+    Seen as ``stream.error`` and as ``StreamClosedError.real_error``, never raised by a read itself. Source: Tornado.
+    """
+
+
+class StreamBufferFullError(Exception):
+    """More octets than a buffer may hold.  Source: Tornado."""
+
+
+class Read:
+    """A pending read."""
+
+    __slots__ = ("future",)
+
+    future: asyncio.Future[Any]
+
+    def size(self, buffer: ReadBuffer) -> int:
+        """Octets that satisfy the read now, -1 for not yet.  Raises :exc:`UnsatisfiableReadError`."""
+        raise NotImplementedError
+
+    def take(self, buffer: ReadBuffer, size: int) -> Any:
+        """The result of the read: ``size`` octets of the buffer, which are removed."""
+        return buffer.take(size)
+
+    def at_close(self, buffer: ReadBuffer) -> int:
+        """Octets that satisfy the read when nothing more will come, -1 for a read that fails then."""
+        return self.size(buffer)
+
+
+class Until(Read):
+    __slots__ = ("_delimiter", "_max_bytes", "_searched")
+
+    def __init__(self, delimiter: bytes, max_bytes: int | None) -> None:
+        self._delimiter = delimiter
+        self._max_bytes = max_bytes
+        self._searched = 0
+
+    def size(self, buffer: ReadBuffer) -> int:
+        end = buffer.find(self._delimiter, self._searched)
+        if end < 0:
+            self._searched = len(buffer)
+        if self._max_bytes is not None and (end if end >= 0 else self._searched) > self._max_bytes:
+            raise UnsatisfiableReadError(f"delimiter {self._delimiter!r} not found within {self._max_bytes} bytes")
+        return end
+
+
+class UntilMatch(Read):
+    """``read_until_regex``.  A regular expression can't go on where it stopped: each delivery searches from the
+    front."""
+
+    __slots__ = ("_max_bytes", "_pattern")
+
+    def __init__(self, pattern: re.Pattern[bytes], max_bytes: int | None) -> None:
+        self._pattern = pattern
+        self._max_bytes = max_bytes
+
+    def size(self, buffer: ReadBuffer) -> int:
+        with buffer.view() as view:
+            match = self._pattern.search(view)
+            end = -1 if match is None else match.end()
+            del match
+        if self._max_bytes is not None and (end if end >= 0 else len(buffer)) > self._max_bytes:
+            raise UnsatisfiableReadError(f"delimiter {self._pattern!r} not found within {self._max_bytes} bytes")
+        return end
+
+
+class Exactly(Read):
+    __slots__ = ("_size",)
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def size(self, buffer: ReadBuffer) -> int:
+        return self._size if len(buffer) >= self._size else -1
+
+
+class Partial(Exactly):
+    __slots__ = ()
+
+    def size(self, buffer: ReadBuffer) -> int:
+        return min(len(buffer), self._size) or -1
+
+
+class Into(Read):
+    """``read_into``: the octets go to the caller's memory, the result is their number."""
+
+    __slots__ = ("_filled", "_partial", "_target")
+
+    def __init__(self, target: memoryview, partial: bool) -> None:
+        self._target = target
+        self._partial = partial
+        self._filled = 0
+
+    def size(self, buffer: ReadBuffer) -> int:
+        self._filled += buffer.take_into(self._target[self._filled :])
+        done = self._filled == len(self._target) or (self._partial and self._filled)
+        return 0 if done else -1
+
+    def take(self, buffer: ReadBuffer, size: int) -> int:
+        self._target.release()
+        return self._filled
+
+
+class UntilClose(Read):
+    __slots__ = ()
+
+    def size(self, buffer: ReadBuffer) -> int:
+        return -1
+
+    def at_close(self, buffer: ReadBuffer) -> int:
+        return len(buffer)
+
+
+class Streaming(Read):
+    """A read whose octets go to a function as they come; its result is ``b""``."""
+
+    __slots__ = ("_deliver", "_left")
+
+    def __init__(self, size: int | None, deliver: Callable[[bytes], None]) -> None:
+        #: octets still to come; ``None``: until the stream closes
+        self._left = size
+        self._deliver = deliver
+
+    def size(self, buffer: ReadBuffer) -> int:
+        size = len(buffer) if self._left is None else min(self._left, len(buffer))
+        if size:
+            self._deliver(buffer.take(size))
+        if self._left is not None:
+            self._left -= size
+            if self._left == 0:
+                return 0
+        return -1
+
+    def at_close(self, buffer: ReadBuffer) -> int:
+        return 0 if self.size(buffer) == 0 or self._left is None else -1

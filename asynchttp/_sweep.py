@@ -1,0 +1,59 @@
+"""One timer for all connections of a server.
+
+A timer per request would cost more than the request's parsing. So a connection only notes when its present phase
+began, by a clock that costs one attribute (:attr:`Sweep.now`), and the server looks at all of them now and then. The
+same tick renews the ``Date`` field.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+from asynchttp import httputil
+
+__all__ = ["Sweep", "Timed"]
+
+
+class Timed(Protocol):
+    def check_time(self, now: float) -> None:
+        """Act if a deadline has passed at ``now``, in seconds of the loop's clock."""
+
+
+class Sweep:
+    """A coarse clock, and a look at each connection every ``period`` seconds while there are any.
+
+    Args:
+        shortest: the shortest limit to be watched, in seconds. The period is an eighth of it, within 0.1–1 s.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, shortest: float) -> None:
+        self.period = min(1.0, max(0.1, shortest / 8))
+        self._loop = loop
+        self._members: set[Timed] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._renew()
+
+    def _renew(self) -> None:
+        #: the loop's time at the last tick, at most ``period`` seconds ago while there are members
+        self.now = self._loop.time()
+        #: ``Date`` (RFC 9110 §6.6.1) as a field line
+        self.date_line = b"Date: %b\r\n" % httputil.format_timestamp(time.time()).encode()
+
+    def add(self, member: Timed) -> None:
+        self._members.add(member)
+        if self._timer is None:
+            self._renew()
+            self._timer = self._loop.call_later(self.period, self._tick)
+
+    def discard(self, member: Timed) -> None:
+        self._members.discard(member)
+        if not self._members and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._renew()
+        # Armed first: a member that goes may be the last and cancel it.
+        self._timer = self._loop.call_later(self.period, self._tick)
+        for member in list(self._members):
+            member.check_time(self.now)

@@ -1,0 +1,164 @@
+"""A server of streams: accepts connections and gives each to ``handle_stream``."""
+
+import asyncio
+import inspect
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from asynchttp import netutil, process
+from asynchttp.ioloop import IOLoop
+from asynchttp.iostream import IOStream
+from asynchttp.log import app_log
+
+__all__ = ["TCPServer"]
+
+
+class TCPServer:
+    """Accepts connections; subclasses say in :meth:`handle_stream` what happens on one.
+
+    >>> class EchoServer(TCPServer):
+    ...     async def handle_stream(self, stream, address):
+    ...         while True:
+    ...             await stream.write(await stream.read_until(b"\\n"))
+
+    Args:
+        max_buffer_size, read_chunk_size: of each :class:`~asynchttp.iostream.IOStream`.
+
+    Source: Tornado ``tcpserver.TCPServer``.
+    """
+
+    def __init__(self, max_buffer_size: int | None = None, read_chunk_size: int | None = None) -> None:
+        self.max_buffer_size = max_buffer_size
+        self.read_chunk_size = read_chunk_size
+        #: the loop that accepts, once there is one
+        self.io_loop: IOLoop | None = None
+        self._sockets: dict[int, socket.socket] = {}
+        self._removers: dict[int, Callable[[], None]] = {}
+        self._pending: list[socket.socket] = []
+        self._started = False
+        self._stopped = False
+        self._tasks: set[asyncio.Future[Any]] = set()
+
+    def listen(self, port: int, address: str | None = None, backlog: int = 128, **kwargs: Any) -> None:
+        """Bind and accept at once.  May be called several times.
+
+        Args:
+            port: 0 takes a free one, the same for all addresses.
+            address: IP address or host name; ``None`` or ``""``: all interfaces.
+            backlog: connections that the kernel queues.
+            kwargs: ``family``, ``flags``, ``reuse_port`` of :func:`~asynchttp.netutil.bind_sockets`.
+
+        Raises: :exc:`OSError` when the port is in use or the address isn't ours.
+        """
+        self.add_sockets(netutil.bind_sockets(port, address, backlog=backlog, **kwargs))
+
+    def bind(
+        self,
+        port: int,
+        address: str | None = None,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = 128,
+        flags: int | None = None,
+        reuse_port: bool = False,
+    ) -> None:
+        """Bind now, accept when :meth:`start` is called; at once, if it was.
+
+        Arguments and errors: :meth:`listen`. Up to Tornado 6.1 ``reuse_port`` stood where ``flags`` is; a ``bool``
+        there is taken as it.
+        """
+        if isinstance(flags, bool):
+            reuse_port = flags
+            flags = None
+        sockets = netutil.bind_sockets(
+            port, address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port
+        )
+        if self._started:
+            self.add_sockets(sockets)
+        else:
+            self._pending.extend(sockets)
+
+    def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
+        """Accept on what was bound; with more than one process, fork them first.
+
+        Args:
+            num_processes: ``None`` or 0: one for each core. With more than one this call returns in the children only,
+                and must come before any loop runs.
+            max_restarts: of children that died, before the parent gives up; ``None``: 100.
+
+        Raises: :exc:`AssertionError` the second time.
+        """
+        if self._started:
+            raise AssertionError("start() was called before")
+        self._started = True
+        if num_processes != 1:
+            process.fork_processes(num_processes, max_restarts)
+        sockets, self._pending = self._pending, []
+        self.add_sockets(sockets)
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Accept on listening sockets, which become the server's own."""
+        self.io_loop = IOLoop.current()
+        for sock in sockets:
+            fd = sock.fileno()
+            self._sockets[fd] = sock
+            self._removers[fd] = netutil.add_accept_handler(sock, self._accepted)
+
+    def add_socket(self, socket: socket.socket) -> None:
+        """Accept on one listening socket."""
+        self.add_sockets([socket])
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """The listening sockets, for their addresses."""
+        return [*self._sockets.values(), *self._pending]
+
+    def stop(self) -> None:
+        """Accept no more, and close the listening sockets.  Open connections live on."""
+        if self._stopped:
+            return
+        self._stopped = True
+        for fd, sock in self._sockets.items():
+            if sock.fileno() == fd:
+                self._removers[fd]()
+                sock.close()
+        for sock in self._pending:
+            sock.close()
+        self._sockets.clear()
+        self._removers.clear()
+        self._pending.clear()
+
+    def handle_stream(self, stream: IOStream, address: Any) -> Any:
+        """Serve one connection; a subclass says how, as a plain method or a coroutine.
+
+        Args:
+            address: of the peer, as :meth:`socket.socket.accept` gives it.
+        """
+        raise NotImplementedError
+
+    def _accepted(self, connection: socket.socket, address: Any) -> None:
+        assert self.io_loop is not None
+        try:
+            stream = IOStream(
+                connection,
+                max_buffer_size=self.max_buffer_size,
+                read_chunk_size=self.read_chunk_size,
+                io_loop=self.io_loop,
+            )
+            result = self.handle_stream(stream, address)
+            if result is not None and inspect.isawaitable(result):
+                self._run(result)
+        except Exception:
+            app_log.error("Error in connection callback", exc_info=True)
+
+    def _run(self, awaitable: Any) -> None:
+        """Keep a coroutine of ``handle_stream`` alive, and log what it raises."""
+        assert self.io_loop is not None
+        future = asyncio.ensure_future(awaitable, loop=self.io_loop.asyncio_loop)
+        self._tasks.add(future)
+        future.add_done_callback(self._ended)
+
+    def _ended(self, future: "asyncio.Future[Any]") -> None:
+        self._tasks.discard(future)
+        if not future.cancelled() and (error := future.exception()) is not None:
+            app_log.error("Exception in callback %r", self.handle_stream, exc_info=error)
