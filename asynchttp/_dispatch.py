@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from asynchttp import httputil
-from asynchttp.http1connection import ServerRequest
+from asynchttp._exchange import ServerRequest
 from asynchttp.httputil import HTTPOutputError
 
 __all__ = ["style_of"]
@@ -42,7 +42,7 @@ def check_handler(handler: Any) -> None:
 def _is_coroutine_function(handler: Any) -> bool:
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
 
 
 def _callback_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventLoop) -> Start:
@@ -77,14 +77,14 @@ def _runner(loop: asyncio.AbstractEventLoop) -> Callable[[ServerRequest, Any], N
         # HOT: once per request.
         task = create(_answer(request, awaitable))
         if not task.done():
-            request._engine.task = task
+            request.engine.task = task
 
     return run
 
 
 async def _answer(request: ServerRequest, awaitable: Any) -> None:
     """Wait for a handler, and send what it returned."""
-    engine = request._engine
+    engine = request.engine
     try:
         result = await awaitable
         if result is None:

@@ -5,14 +5,15 @@ How this works
 Old programs name their loop in three ways, and all must lead to the same object:
 
 * *running*: the loop whose callback we are in. Asyncio knows it.
-* *the thread's loop*: what ``IOLoop.make_current`` chose for the time when none runs. Asyncio has a slot for it
-  (``asyncio.set_event_loop``), which is used and not doubled, so that code that only knows asyncio agrees with us.
-* *the process's loop*: what ``IOLoop.instance()`` returns in every thread. It is kept here; one that was closed counts
-  as absent.
+* *the thread's loop*: what ``IOLoop.make_current`` chose for the time when none runs. Asyncio has a slot
+  for it (``asyncio.set_event_loop``), which is used and not doubled, so that code that only knows asyncio
+  agrees with us.
+* *the process's loop*: what ``IOLoop.instance()`` returns in every thread. It is kept here; one that was
+  closed counts as absent.
 
-Nothing is created at import. In a child after ``fork`` all three are empty: the loops of the parent are out of reach,
-but are neither closed nor collected, because both would take file descriptors out of the epoll set that parent and
-child share.
+Nothing is created at import. In a child after ``fork`` all three are empty: the loops of the parent are out
+of reach, but are neither closed nor collected, because both would take file descriptors out of the epoll
+set that parent and child share.
 """
 
 import asyncio
@@ -97,9 +98,9 @@ else:
     def _slot() -> AbstractEventLoop | None:
         """The content of asyncio's slot for this thread; no loop may be running.
 
-        Up to Python 3.13 ``asyncio.get_event_loop()`` may fill an empty slot (with a DeprecationWarning since 3.12)
-        and there is no public way to look without. So this looks where it looks; a policy that keeps its loops
-        elsewhere counts as empty.
+        Up to Python 3.13 ``asyncio.get_event_loop()`` may fill an empty slot (with a DeprecationWarning
+        since 3.12) and there is no public way to look without. So this looks where it looks; a policy that
+        keeps its loops elsewhere counts as empty.
         """
         policy: Any = getattr(asyncio.events, "_event_loop_policy", None)  # None: nobody has asked yet
         loop: AbstractEventLoop | None = getattr(getattr(policy, "_local", None), "_loop", None)
@@ -119,8 +120,8 @@ def thread_loop() -> AbstractEventLoop | None:
 def current_loop() -> AbstractEventLoop:
     """Return ``thread_loop()``, or what takes its place.
 
-    In the main thread that is a new loop, which becomes the thread's. Another thread gets the process's loop, as in
-    Tornado 3 and 4, and a new one only if there is none.
+    In the main thread that is a new loop, which becomes the thread's. Another thread gets the process's
+    loop, as in Tornado 3 and 4, and a new one only if there is none.
     """
     loop = thread_loop()
     if loop is None and not _in_main_thread():
@@ -154,7 +155,7 @@ def set_process_loop(loop: AbstractEventLoop | None) -> None:
 
 
 def claim_process_loop(loop: AbstractEventLoop, any_thread: bool = False) -> None:
-    """Make ``loop`` the process's loop if there is none; only the main thread's loops may, unless ``any_thread``."""
+    """Make ``loop`` the process's loop if there is none and this is the main thread, or ``any_thread`` is true."""
     global _process_loop
     if any_thread or _in_main_thread():
         with _lock:

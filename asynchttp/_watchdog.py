@@ -2,12 +2,12 @@
 
 How this works
 ==============
-The thread asks the loop to run a beat, waits, and calls ``on_block`` if the beat has not come after ``seconds``. It then
-waits for that beat before it asks for the next, so that a long block is told once. A loop that doesn't run isn't
-blocked. The thread ends when it is stopped or the loop is closed.
+The thread asks the loop to run a beat, waits, and calls ``on_block`` if the beat has not come after
+``seconds``. It then waits for that beat before it asks for the next, so that a long block is told once. A
+loop that doesn't run isn't blocked. The thread ends when it is stopped or the loop is closed.
 
-Blocks that begin in the pause between two beats are measured from the next beat on, so one that is shorter than
-``seconds * (1 + PAUSE)`` may pass unnoticed; none is told that was shorter than ``seconds``.
+Blocks that begin in the pause between two beats are measured from the next beat on, so one that is shorter
+than ``seconds * (1 + PAUSE)`` may pass unnoticed; none is told that was shorter than ``seconds``.
 """
 
 import threading

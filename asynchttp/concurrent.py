@@ -1,8 +1,8 @@
 """Futures, and threads that end in one.
 
-``Future`` is ``asyncio.Future``. Those that Tornado 2 to 4 had of their own ran their callbacks inside ``set_result``;
-these run them in the loop's next turn. ``future_add_done_callback`` is the one function that calls at once if the
-future is already done.
+``Future`` is ``asyncio.Future``. Those that Tornado 2 to 4 had of their own ran their callbacks inside
+``set_result``; these run them in the loop's next turn. ``future_add_done_callback`` is the one function
+that calls at once if the future is already done.
 
 Source: Tornado ``tornado.concurrent``.
 """
@@ -67,9 +67,10 @@ dummy_executor = DummyExecutor()
 def run_on_executor(*args: Any, **kwargs: Any) -> Any:
     """Decorate a method to run on the executor of its object, and to return a Future.
 
-    Without arguments the executor is the attribute ``executor``; ``@run_on_executor(executor="_pool")`` names another.
-    The caller may be on any thread that has a current loop; the Future belongs to that loop. A ``callback`` keyword of
-    the call, as in Tornado 3 to 5, is called by the loop with the result, and isn't called on failure.
+    Without arguments the executor is the attribute ``executor``; ``@run_on_executor(executor="_pool")``
+    names another. The caller may be on any thread that has a current loop; the Future belongs to that loop.
+    A ``callback`` keyword of the call, as in Tornado 3 to 5, is called by the loop with the result, and
+    isn't called on failure.
     """
 
     def decorate(fn: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
@@ -152,13 +153,9 @@ def future_set_exc_info(
 
 
 @overload
-def future_add_done_callback(
-    future: futures.Future[_T], callback: Callable[[futures.Future[_T]], None]
-) -> None: ...
+def future_add_done_callback(future: futures.Future[_T], callback: Callable[[futures.Future[_T]], None]) -> None: ...
 @overload
-def future_add_done_callback(
-    future: asyncio.Future[_T], callback: Callable[[asyncio.Future[_T]], None]
-) -> None: ...
+def future_add_done_callback(future: asyncio.Future[_T], callback: Callable[[asyncio.Future[_T]], None]) -> None: ...
 def future_add_done_callback(future: Any, callback: Callable[..., None]) -> None:
     """Arrange for ``callback(future)``: at once if the future is done, else as the future itself does it."""
     if future.done():

@@ -2,9 +2,10 @@
 
 How this works
 ==============
-There is at most one ``IOLoop`` for each asyncio loop; the asyncio loop carries it as an attribute, so that neither keeps
-the other from being collected and no table has to be cleaned. ``IOLoop.current()`` finds the asyncio loop (``_loops.py``
-has the rules) and returns its ``IOLoop``, which it makes when the loop came from elsewhere, such as ``asyncio.run``.
+There is at most one ``IOLoop`` for each asyncio loop; the asyncio loop carries it as an attribute, so that
+neither keeps the other from being collected and no table has to be cleaned. ``IOLoop.current()`` finds the
+asyncio loop (``_loops.py`` has the rules) and returns its ``IOLoop``, which it makes when the loop came
+from elsewhere, such as ``asyncio.run``.
 
 All user code that the loop starts goes through ``_run_callback``: what it raises is given to
 ``handle_callback_exception``, and what it returns, if that can be awaited, is awaited.
@@ -28,13 +29,13 @@ import threading
 import time
 import traceback
 from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from types import FrameType
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 from asynchttp import _loops
-from asynchttp._coroutines import BadYieldError, convert_yielded
+from asynchttp._coroutines import convert_yielded
 from asynchttp._legacy.contexts import enters_stack_contexts, leaves_stack_contexts
 from asynchttp._loops import new_asyncio_loop
 from asynchttp._watchdog import Watchdog
@@ -92,8 +93,8 @@ class IOLoop(Configurable):
     Raises:
         RuntimeError: ``asyncio_loop`` has an ``IOLoop`` already.
 
-    Only ``add_callback``, ``add_callback_from_signal``, ``spawn_callback`` and ``stop`` may be called from another thread
-    than the one that runs the loop.
+    Only ``add_callback``, ``add_callback_from_signal``, ``spawn_callback`` and ``stop`` may be called from
+    another thread than the one that runs the loop.
     """
 
     NONE = 0
@@ -113,8 +114,8 @@ class IOLoop(Configurable):
     def instance() -> "IOLoop":
         """Return the loop of the process, in whichever thread this is called.
 
-        It is the first loop that the main thread made or ran, or one that was ``install``-ed. If there is none this is
-        ``current()``; and if that made a loop, it is the loop of the process from then on.
+        It is the first loop that the main thread made or ran, or one that was ``install``-ed. If there is
+        none this is ``current()``; and if that made a loop, it is the loop of the process from then on.
         """
         loop = _loops.process_loop()
         if loop is None:
@@ -139,13 +140,22 @@ class IOLoop(Configurable):
         _loops.set_process_loop(None)
         IOLoop.clear_current()
 
+    @overload
     @staticmethod
-    def current(instance: bool = True) -> Any:
+    def current() -> "IOLoop": ...
+
+    @overload
+    @staticmethod
+    def current(instance: bool) -> "IOLoop | None": ...
+
+    @staticmethod
+    def current(instance: bool = True) -> "IOLoop | None":
         """Return the loop that runs in this thread, else the thread's own.
 
         Args:
-            instance: what if there is neither. True: the main thread makes one, which becomes its own; another thread
-                gets the loop of the process, or makes one if there is none. False: return ``None``.
+            instance: what if there is neither. True: the main thread makes one, which becomes its own;
+                another thread gets the loop of the process, or makes one if there is none. False: return
+                ``None``.
         """
         loop = asyncio._get_running_loop()
         if loop is None:
@@ -176,10 +186,11 @@ class IOLoop(Configurable):
         return IOLoop
 
     @classmethod
-    def configure(cls, impl: "None | str | type[Configurable]", **kwargs: Any) -> None:
+    def configure(cls, impl: "str | type[Configurable] | None", **kwargs: Any) -> None:
         """Choose the subclass of ``IOLoop`` to make.
 
-        Names of Tornado's own implementations are accepted and mean the default, because all are asyncio's now.
+        Names of Tornado's own implementations are accepted and mean the default, because all are asyncio's
+        now.
 
         Raises:
             RuntimeError: ``impl`` is a loop that isn't based on asyncio.
@@ -192,7 +203,7 @@ class IOLoop(Configurable):
             raise RuntimeError(f"only loops based on asyncio are supported, and this isn't one: {impl!r}")
         super().configure(impl, **kwargs)
 
-    def initialize(  # type: ignore[override]  # Configurable lets each class choose its parameters
+    def initialize(
         self,
         make_current: bool | None = None,
         *,
@@ -317,8 +328,8 @@ class IOLoop(Configurable):
             if limit is not None:
                 limit.cancel()
             if future is not None:
-                future.remove_done_callback(finish)  # type: ignore[unreachable]  # run() sets it
-        if future is not None and future.done() and not (timed_out and future.cancelled()):  # type: ignore[unreachable]
+                future.remove_done_callback(finish)
+        if future is not None and future.done() and not (timed_out and future.cancelled()):
             return future.result()
         if timed_out:
             raise TimeoutError(f"Operation timed out after {timeout} seconds")
@@ -330,7 +341,8 @@ class IOLoop(Configurable):
         """Call ``handler(fd, events)`` whenever ``fd`` is ready.
 
         Args:
-            fd: a descriptor, or an object with ``fileno()`` and ``close()``. The handler gets what was given here.
+            fd: a descriptor, or an object with ``fileno()`` and ``close()``. The handler gets what was
+                given here.
             events: ``READ``, ``WRITE``, or both, which may come as two calls.
 
         Raises:
@@ -342,8 +354,8 @@ class IOLoop(Configurable):
         self._handlers[number] = _Handler(source, handler)
         try:
             self._watch_fd(number, events)
-        except BaseException:
-            self._forget_handler(number)
+        except BaseException:  # asyncio may refuse, as it does for a regular file
+            del self._handlers[number]
             raise
 
     def update_handler(self, fd: int | _Selectable, events: int) -> None:
@@ -400,7 +412,7 @@ class IOLoop(Configurable):
     # ---- time
 
     def time(self) -> float:
-        """Return the present on the scale of absolute deadlines: ``time.time()`` unless the loop has another clock."""
+        """Return the present in seconds, on the scale of absolute deadlines: ``time.time()`` or ``time_func``."""
         return self.time_func()
 
     def add_timeout(
@@ -427,7 +439,7 @@ class IOLoop(Configurable):
         return self.asyncio_loop.call_later(max(0, delay), self._run_callback, callback, *args)
 
     def remove_timeout(self, timeout: Any) -> None:
-        """Don't make the call that ``add_timeout``, ``call_at`` or ``call_later`` promised; fine if it was made."""
+        """Don't make the call that ``timeout`` stands for; fine if it was made already."""
         timeout.cancel()
 
     # ---- callbacks
@@ -435,8 +447,8 @@ class IOLoop(Configurable):
     def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Call ``callback`` in the loop's next turn.
 
-        From any thread; a closed loop ignores it. From a handler of ``signal.signal`` use ``add_callback_from_signal``,
-        unless ``start`` runs the loop.
+        From any thread; a closed loop ignores it. From a handler of ``signal.signal`` use
+        ``add_callback_from_signal``, unless ``start`` runs the loop.
         """
         if kwargs:
             callback, args = functools.partial(callback, *args, **kwargs), ()
@@ -457,10 +469,9 @@ class IOLoop(Configurable):
         """``add_callback``, apart from the stack context of the caller."""
         self.add_callback(callback, *args, **kwargs)
 
-    def add_future(
-        self, future: asyncio.Future[_T] | futures.Future[_T], callback: Callable[[Any], Any]
-    ) -> None:
-        """Call ``callback(future)`` in a later turn once the future is done; a future of another thread may be given.
+    def add_future(self, future: asyncio.Future[_T] | futures.Future[_T], callback: Callable[[Any], Any]) -> None:
+        """Call ``callback(future)`` in a later turn once the future is done; a future of another thread may
+        be given.
 
         Raises:
             AssertionError: ``future`` isn't a future.
@@ -475,7 +486,7 @@ class IOLoop(Configurable):
     def run_in_executor(
         self, executor: futures.Executor | None, func: Callable[..., _T], *args: Any
     ) -> asyncio.Future[_T]:
-        """Run ``func(*args)`` on an executor's thread, the loop's own executor if ``None``; return a Future."""
+        """Run ``func(*args)`` on an executor, the loop's own if ``None``; return a Future."""
         return self.asyncio_loop.run_in_executor(executor, func, *args)
 
     def set_default_executor(self, executor: futures.ThreadPoolExecutor) -> None:
@@ -497,15 +508,23 @@ class IOLoop(Configurable):
     def _run_callback(self, callback: Callable[..., Any], *args: Any) -> None:
         try:
             result = _call(callback, *args)
-            if result is not None and (inspect.isawaitable(result) or isinstance(result, asyncio.Future)):
+            if result is not None:
                 self._await_result(callback, result)
         except asyncio.CancelledError:
             pass
         except Exception:
             self.handle_callback_exception(callback)
 
-    def _await_result(self, callback: Callable[..., Any], result: Awaitable[Any]) -> None:
-        def done(future: asyncio.Future[Any]) -> None:
+    def _await_result(self, callback: Callable[..., Any], result: Any, then: Callable[[], None] | None = None) -> bool:
+        """See to it that what a callback returned is run to its end, if it can be; tell whether it can.
+
+        ``then`` is called at that end. A failure is the callback's.
+        """
+        # Lists and dicts may be yielded, but a callback that returns one does so by chance.
+        if not inspect.isawaitable(result) and not isinstance(result, futures.Future):
+            return False
+
+        def finish(future: asyncio.Future[Any]) -> None:
             self._awaited.discard(future)
             try:
                 future.result()
@@ -513,10 +532,13 @@ class IOLoop(Configurable):
                 pass
             except Exception:
                 self.handle_callback_exception(callback)
+            if then is not None:
+                then()
 
         future = convert_yielded(result)
         self._awaited.add(future)
-        future.add_done_callback(done)
+        future.add_done_callback(finish)
+        return True
 
     # ---- callbacks that take too long
 
@@ -527,14 +549,16 @@ class IOLoop(Configurable):
 
         Args:
             seconds: ``None`` ends the watch.
-            action: the handler of the signal, called in the main thread; ``None`` lets the signal end the process.
+            action: the handler of the signal, called in the main thread; ``None`` lets the signal end the
+                process.
         """
         if seconds is not None:
             signal.signal(signal.SIGALRM, signal.SIG_DFL if action is None else action)
         self._watch_blocking(seconds, lambda thread_id: os.kill(os.getpid(), signal.SIGALRM))
 
     def set_blocking_log_threshold(self, seconds: float | None) -> None:
-        """Log a warning with the stack when a callback blocks the loop for ``seconds``; ``None`` ends the watch.
+        """Log a warning with the stack when a callback blocks the loop for ``seconds``; ``None`` ends the
+        watch.
 
         The record is made by ``log_stack``, which runs in a thread of its own.
         """
@@ -573,12 +597,11 @@ def _nothing() -> None:
 
 
 def _is_tornados(impl: Any) -> bool:
-    """Tell whether ``IOLoop.configure`` was given one of Tornado's own classes, or its name (here or there)."""
+    """Tell whether ``IOLoop.configure`` was given one of Tornado's own classes, or its name."""
     if isinstance(impl, str):
         return impl.startswith(("tornado.platform.", "asynchttp.platform.")) and "twisted" not in impl
     return isinstance(impl, type) and any(
-        base.__module__ == "tornado.platform.asyncio" and base.__name__ == "BaseAsyncIOLoop"
-        for base in impl.__mro__
+        base.__module__ == "tornado.platform.asyncio" and base.__name__ == "BaseAsyncIOLoop" for base in impl.__mro__
     )
 
 
@@ -588,10 +611,7 @@ def _woken_by_signals(loop: AbstractEventLoop) -> Iterator[None]:
 
     uvloop does so by itself. Asyncio's loops go on waiting, unless they have signal handlers of their own.
     """
-    if (
-        not isinstance(loop, asyncio.BaseEventLoop)
-        or threading.current_thread() is not threading.main_thread()
-    ):
+    if not isinstance(loop, asyncio.BaseEventLoop) or threading.current_thread() is not threading.main_thread():
         yield
         return
     reader, writer = socket.socketpair()
@@ -619,10 +639,11 @@ class PeriodicCallback:
 
     Args:
         callback: takes no arguments. If it returns an awaitable, the next call waits for it.
-        callback_time: milliseconds from the start of one call to the start of the next, or a ``timedelta``. Where a call
-            takes longer, the calls that were due meanwhile are left out and the rhythm is kept.
-        jitter: each interval is longer or shorter by a random part, of at most half of ``jitter`` (0.1: 5 %). An IOLoop
-            or ``None`` in this place is ``io_loop``, as in Tornado 2 to 4.
+        callback_time: milliseconds from the start of one call to the start of the next, or a ``timedelta``.
+            Where a call takes longer, the calls that were due meanwhile are left out and the rhythm is
+            kept.
+        jitter: each interval is longer or shorter by a random part, of at most half of ``jitter`` (0.1: 5
+            %). An IOLoop or ``None`` in this place is ``io_loop``, as in Tornado 2 to 4.
         io_loop: the loop; ``IOLoop.current()`` of the thread that calls ``start`` if omitted.
 
     Raises:
@@ -651,7 +672,8 @@ class PeriodicCallback:
         self._running = False
         self._timeout: object = None
         self._next_timeout = 0.0
-        # A call whose awaitable outlives a stop() must not go on with the schedule that a later start() began.
+        # A call whose awaitable outlives a stop() must not go on with the schedule that a later start()
+        # began.
         self._run_number = 0
 
     def start(self) -> None:
@@ -677,41 +699,34 @@ class PeriodicCallback:
     def _run(self, loop: IOLoop) -> None:
         self._timeout = None
         run_number = self._run_number
-        future: asyncio.Future[Any] | None = None
-        try:
-            result = self.callback()
-            if result is not None and (inspect.isawaitable(result) or isinstance(result, asyncio.Future)):
-                future = convert_yielded(result)
-        except Exception:
-            loop.handle_callback_exception(self.callback)
 
-        def go_on(done: asyncio.Future[Any] | None) -> None:
-            try:
-                if done is not None:
-                    done.result()
-            except asyncio.CancelledError:
-                pass
-            except Exception:
-                loop.handle_callback_exception(self.callback)
+        def go_on() -> None:
+            # A stop() and start() in the meantime have begun another schedule.
             if self._running and self._run_number == run_number:
                 self._schedule_next(loop)
 
-        if future is None:
-            go_on(None)
-        else:
-            future.add_done_callback(go_on)
+        try:
+            result = self.callback()
+            if result is not None and loop._await_result(self.callback, result, go_on):
+                return
+        except asyncio.CancelledError:
+            pass
+        except Exception:
+            loop.handle_callback_exception(self.callback)
+        go_on()
 
     def _schedule_next(self, loop: IOLoop) -> None:
         self._update_next(loop.time())
         self._timeout = loop.add_timeout(self._next_timeout, self._run, loop)
 
     def _update_next(self, current_time: float) -> None:
-        """Advance ``_next_timeout`` (seconds) by one interval, or by as many as it takes to pass ``current_time``."""
+        """Advance ``_next_timeout`` by one interval, or by as many as it takes to pass ``current_time``."""
         interval = self.callback_time / 1000
         if self.jitter:
             interval *= 1 + self.jitter * (random.random() - 0.5)
         intervals = 1
-        # Earlier than planned: the clock was set back, or the timer was a little early. Either way one interval.
+        # Earlier than planned: the clock was set back, or the timer was a little early. Either way one
+        # interval.
         if current_time >= self._next_timeout:
             intervals += math.floor((current_time - self._next_timeout) / interval)
         self._next_timeout += intervals * interval

@@ -461,6 +461,7 @@ class BaseIOStream(asyncio.Protocol):
             self._transport.write(data)
         elif not self._closed:
             self._unsent.append(data)
+            self._unsent_size += len(data)
 
     def send_eof(self) -> bool:
         """In push mode: close the sending side behind what was written.  False where that can't be done (TLS)."""

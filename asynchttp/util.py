@@ -53,7 +53,7 @@ class ObjectDict(dict[str, Any]):
 
 
 class GzipDecompressor:
-    """Incremental reader of one gzip stream (header and trailer included, as ``Content-Encoding: gzip`` has them)."""
+    """Incremental reader of one gzip stream, as ``Content-Encoding: gzip`` has it."""
 
     def __init__(self) -> None:
         # 16 added to the window size makes zlib expect the gzip wrapper.
@@ -164,9 +164,10 @@ def timedelta_to_seconds(td: datetime.timedelta) -> float:
 class Configurable:
     """A base class whose constructor returns an instance of a subclass that was chosen at run time.
 
-    ``Base.configure(Subclass, option=1)`` (or a dotted name) makes ``Base()`` return a ``Subclass``. Calling a subclass
-    directly ignores the choice of the class, and keeps the configured options. A subclass initialises itself in
-    ``initialize``; ``configure`` keyword arguments are defaults for its parameters.
+    ``Base.configure(Subclass, option=1)`` (or a dotted name) makes ``Base()`` return a ``Subclass``.
+    Calling a subclass directly ignores the choice of the class, and keeps the configured options. A
+    subclass initialises itself in ``initialize``; ``configure`` keyword arguments are defaults for its
+    parameters.
     """
 
     __impl_class: ClassVar[Any] = None
@@ -182,7 +183,7 @@ class Configurable:
         options.update(kwargs)
         if implementation.configurable_base() is not base:
             # The implementation is itself a configurable family.
-            return implementation(*args, **options)  # type: ignore[no-any-return]  # by contract a subclass of cls
+            return implementation(*args, **options)  # type: ignore[no-any-return]  # a subclass of cls
         instance: Self = super().__new__(implementation)
         # Not __init__: Python calls that itself afterwards, with the arguments as the caller wrote them.
         instance.initialize(*args, **options)
@@ -205,7 +206,7 @@ class Configurable:
     initialize: Callable[..., None] = _initialize
 
     @classmethod
-    def configure(cls, impl: "None | str | type[Configurable]", **kwargs: Any) -> None:
+    def configure(cls, impl: "str | type[Configurable] | None", **kwargs: Any) -> None:
         """Choose the class that the base's constructor makes, and defaults for its arguments.
 
         Args:
@@ -225,7 +226,8 @@ class Configurable:
     def configured_class(cls) -> type["Configurable"]:
         """Return the class that the constructor makes at present."""
         base = cls.configurable_base()
-        # A family inside a family (see __new__) has its own choice, which it mustn't inherit from the outer one.
+        # A family inside a family (see __new__) has its own choice, which it mustn't inherit from the outer
+        # one.
         if base.__dict__.get("_Configurable__impl_class") is None:
             base.__impl_class = cls.configurable_default()
         return base.__impl_class  # type: ignore[no-any-return]  # declared Any to be settable on any base
@@ -272,7 +274,8 @@ class ArgReplacer:
     ) -> tuple[Any, Sequence[Any], dict[str, Any]]:
         """Return the old value, and the arguments with ``new_value`` in its place.
 
-        ``kwargs`` is changed in place. An argument that the call omits is added by keyword, and ``None`` is its old value.
+        ``kwargs`` is changed in place. An argument that the call omits is added by keyword, and ``None`` is
+        its old value.
         """
         if self.arg_pos is not None and len(args) > self.arg_pos:
             changed = list(args)

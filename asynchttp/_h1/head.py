@@ -175,7 +175,7 @@ def _request_line_error(line: bytes) -> HTTPInputError:
     if line[:2] == b"\x16\x03":
         return HTTPInputError("a TLS client speaks to a plain HTTP port")
     method, _, rest = line.partition(b" ")
-    target, _, version = rest.partition(b" ")
+    _, _, version = rest.partition(b" ")
     if not method or abnf.TOKEN.fullmatch(method) is None:
         return HTTPInputError("malformed request line: the method is not a token")
     if version[:5] == b"HTTP/" and version[5:6].isdigit() and version[6:7] == b".":

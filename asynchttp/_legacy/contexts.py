@@ -255,7 +255,7 @@ def leaves_stack_contexts(method: Callable[Concatenate[_S, _P], _T]) -> Callable
     """Decorate a method that registers callbacks, to keep the caller's contexts out of them."""
 
     @functools.wraps(method)
-    def call_without_contexts(self: _S, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    def call_without_contexts(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         with NullContext():
             return method(self, *args, **kwargs)
 

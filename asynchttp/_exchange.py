@@ -1,0 +1,222 @@
+"""One request with its response, as a handler sees it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from asynchttp import httputil
+from asynchttp._h1 import head
+from asynchttp._legacy.callbacks import accepts_callback
+from asynchttp._parameters import HTTP1ConnectionParameters
+from asynchttp.httputil import lazy
+from asynchttp.iostream import IOStream
+
+__all__ = ["Context", "Engine", "Exchange", "ServerRequest"]
+
+Body = bytes | bytearray | memoryview | str
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+class Context(Protocol):
+    """What a connection knows of its peer; ``str()`` of it stands in log records."""
+
+    remote_ip: str
+    protocol: str
+
+    def client_of(self, headers: httputil.HTTPHeaders) -> tuple[str, str]:
+        """(remote ip, protocol) of the client of a request, with what trusted proxies say."""
+
+
+class Engine(Protocol):
+    """The connection of a request.  Each method takes the request that asks, and refuses one that has been answered."""
+
+    stream: IOStream
+    params: HTTP1ConnectionParameters
+    context: Context
+    task: "asyncio.Task[None] | None"
+
+    def respond(
+        self, exchange: "ServerRequest", body: Any, status: int, headers: Headers
+    ) -> "asyncio.Future[None]": ...
+
+    def write_headers(
+        self,
+        exchange: "ServerRequest",
+        start_line: httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+        chunk: Any = None,
+    ) -> "asyncio.Future[None]": ...
+
+    def write(self, exchange: "ServerRequest", data: Any) -> "asyncio.Future[None]": ...
+
+    def finish(self, exchange: "ServerRequest") -> None: ...
+
+    def set_close_callback(self, exchange: "ServerRequest", callback: Callable[[], Any] | None) -> None: ...
+
+    def detach(self, exchange: "ServerRequest") -> IOStream: ...
+
+    def answering(self, exchange: "ServerRequest") -> bool: ...
+
+    def abandon(self, exchange: "ServerRequest") -> None: ...
+
+    def handler_failed(self, exchange: "ServerRequest", error: BaseException) -> None: ...
+
+
+class ServerRequest(httputil.HTTPServerRequest):
+    """A request as the engine makes it: what it can tell only when asked is computed only when asked.
+
+    It is its own exchange's token: :meth:`write` and the others reach the connection only while it is being answered.
+    """
+
+    def __init__(self, engine: Engine, method: str, uri: str, tail: head.Tail) -> None:
+        # HOT: once per request.
+        self.method = method
+        self.uri = uri
+        self.body = b""
+        self.engine = engine
+        self.tail = tail
+        self._start_time = _now()
+
+    @lazy
+    def version(self) -> str:
+        return f"HTTP/1.{self.tail.minor}"
+
+    @lazy
+    def headers(self) -> httputil.HTTPHeaders:
+        return httputil.HTTPHeaders._of_checked(head.split_fields(self.tail.octets))
+
+    @lazy
+    def remote_ip(self) -> str:
+        return self.engine.context.client_of(self.headers)[0]
+
+    @lazy
+    def protocol(self) -> str:
+        return self.engine.context.client_of(self.headers)[1]
+
+    @lazy
+    def host(self) -> str:
+        return self.tail.host or "127.0.0.1"
+
+    @lazy
+    def connection(self) -> "Exchange":
+        return Exchange(self.engine, self)
+
+    @lazy
+    def server_connection(self) -> Engine:
+        return self.engine
+
+    def write(self, chunk: Any, callback: Callable[[], Any] | None = None) -> "asyncio.Future[None] | None":
+        if callback is None:
+            return self.engine.write(self, chunk)
+        return self.connection.write(chunk, callback)  # type: ignore[call-arg]  # of accepts_callback
+
+    def finish(self) -> None:
+        self.engine.finish(self)
+
+    def respond(
+        self,
+        body: Body = b"",
+        status: int = 200,
+        headers: Headers = (),
+    ) -> "asyncio.Future[None]":
+        return self.engine.respond(self, body, status, headers)
+
+
+# In repr() a request is what the documentation calls it.
+ServerRequest.__name__ = "HTTPServerRequest"
+
+
+class Exchange:
+    """``request.connection``: the structured way to answer a request.  Source: Tornado ``httputil.HTTPConnection``."""
+
+    __slots__ = ("__weakref__", "_engine", "_request")
+
+    def __init__(self, engine: Engine, request: ServerRequest) -> None:
+        self._engine = engine
+        self._request = request
+
+    @property
+    def stream(self) -> IOStream:
+        """The stream of the connection."""
+        return self._engine.stream
+
+    @property
+    def context(self) -> Context:
+        """What is known of the peer: ``address``, ``remote_ip``, ``protocol``."""
+        return self._engine.context
+
+    @property
+    def params(self) -> HTTP1ConnectionParameters:
+        return self._engine.params
+
+    @property
+    def no_keep_alive(self) -> bool:
+        return self._engine.params.no_keep_alive
+
+    @property
+    def io_loop(self) -> Any:
+        return self._engine.stream.io_loop
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client has gone."""
+        return self._engine.stream.closed()
+
+    @accepts_callback(at=3, with_result=False)
+    def write_headers(
+        self,
+        start_line: httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+        chunk: bytes | str | None = None,
+    ) -> "asyncio.Future[None]":
+        """Write the head of the response, and the first octets of its body.
+
+        The body's framing follows from the head: ``Content-Length`` if it is there, else chunked coding for HTTP/1.1,
+        else the end of the connection. Nothing else is added but ``Connection`` where the connection's fate differs
+        from what the client expects.
+
+        Returns: a future that is done when the octets have been handed to the kernel; it has failed with
+        :exc:`StreamClosedError` if the client has gone.
+        Raises:
+            HTTPOutputError: the head was written before, or the request was finished.
+            ValueError: a field that would split the response; nothing was sent.
+        """
+        return self._engine.write_headers(self._request, start_line, headers, chunk)
+
+    @accepts_callback(at=1, with_result=False)
+    def write(self, chunk: bytes | bytearray | memoryview | str) -> "asyncio.Future[None]":
+        """Write octets of the body; before any head, octets as they are.
+
+        Returns: as :meth:`write_headers`.
+        Raises: :exc:`HTTPOutputError` for more than ``Content-Length``, or after :meth:`finish`.
+        """
+        return self._engine.write(self._request, chunk)
+
+    def finish(self) -> None:
+        """End the response.  Raises :exc:`HTTPOutputError` if it isn't whole, or was ended before."""
+        self._engine.finish(self._request)
+
+    def set_close_callback(self, callback: Callable[[], Any] | None) -> None:
+        """Call ``callback`` once if the client goes away before the response is finished; ``None`` takes it back."""
+        self._engine.set_close_callback(self._request, callback)
+
+    def detach(self) -> IOStream:
+        """Take the stream out of the server's hands, for another protocol.  Source: Tornado."""
+        return self._engine.detach(self._request)
+
+    def close(self, exc_info: Any = False) -> None:
+        """Close the connection at once."""
+        self._engine.stream.close(exc_info=exc_info)
+
+    def respond(
+        self,
+        body: Body = b"",
+        status: int = 200,
+        headers: Headers = (),
+    ) -> "asyncio.Future[None]":
+        """:meth:`httputil.HTTPServerRequest.respond`."""
+        return self._engine.respond(self._request, body, status, headers)
+
+
+_now = time.time

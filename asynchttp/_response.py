@@ -1,0 +1,424 @@
+"""The writing half of a server's connection: responses in each of their framings.
+
+How this works
+==============
+
+*An exchange is a token.*  ``_exchange`` is the request being answered. Whatever a request or its ``connection`` asks
+for is done only if it is that request; a handler that writes or finishes late gets an error and can't reach the next
+response.
+
+*One write per packet.*  While requests are being served, output is collected in ``_out`` (*corked*) and sent at the
+end: a pipelined burst is answered by one ``send``. Outside of it output goes to the stream at once, except a head
+without body, which waits for what the handler writes next in the same turn.
+
+*Raw mode.*  A handler may write its response head itself, as in Tornado 2. :class:`~asynchttp._h1.raw.RawResponse`
+reads along, so the connection knows where that response ends. What it can't be sure of ends with the connection.
+
+``_writing`` changes as :data:`asynchttp._h1.states.NEXT_WRITING` says.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from asynchttp import httputil
+from asynchttp._exchange import Context, Headers, ServerRequest
+from asynchttp._h1 import abnf, chunked, framing, raw, serializer
+from asynchttp._h1.errors import HTTPInputError, HTTPOutputError
+from asynchttp._h1.states import Writing
+from asynchttp._parameters import HTTP1ConnectionParameters
+from asynchttp._sweep import Sweep
+from asynchttp.iostream import IOStream, StreamClosedError
+from asynchttp.log import app_log, gen_log
+
+__all__ = ["ResponseWriter"]
+
+#: Pieces of output that are collected while corked; more, or one larger than the size, go out at once.
+_CORKED_PIECES: Final = 32
+_CORKED_SIZE: Final = 65536
+
+_W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED = Writing
+
+
+class ResponseWriter:
+    """Writes the responses of one connection, one exchange at a time."""
+
+    __slots__ = (
+        "_close_callback",
+        "_corked",
+        "_done",
+        "_exchange",
+        "_flushing",
+        "_keep_alive",
+        "_left",
+        "_loop",
+        "_out",
+        "_raw",
+        "_raw_memo_octets",
+        "_raw_memo_size",
+        "_sweep",
+        "_write_waiter",
+        "_writing",
+        "context",
+        "params",
+        "stream",
+        "task",
+    )
+
+    def __init__(self, stream: IOStream, params: HTTP1ConnectionParameters, context: Context, sweep: Sweep) -> None:
+        self.stream = stream
+        self.params = params
+        self.context = context
+        #: the task of a coroutine handler, while it runs
+        self.task: asyncio.Task[None] | None = None
+        self._sweep = sweep
+        self._loop = stream.io_loop.asyncio_loop
+        self._done = stream.io_loop.done_future
+        self._writing = _W_IDLE
+        # The request being answered.
+        self._exchange: ServerRequest | None = None
+        self._keep_alive = True
+        self._close_callback: Callable[[], Any] | None = None
+        self._out: list[bytes] = []
+        self._corked = False
+        # A turn of the loop is arranged in which _out is sent.
+        self._flushing = False
+        # Octets of response body still to come: LENGTH.
+        self._left = 0
+        # In RAW: who reads along; None when the response was seen to be whole.
+        self._raw: raw.RawResponse | None = None
+        # A head that this connection's handler wrote last time, and the size of the whole response then.
+        self._raw_memo_octets = b""
+        self._raw_memo_size = -1
+        self._write_waiter: asyncio.Future[None] | None = None
+
+    def _restart(self) -> None:
+        """The response is complete and the connection lives on: room for the next request."""
+        raise NotImplementedError
+
+    def _end(self) -> None:
+        """The last word has been said."""
+        raise NotImplementedError
+
+    # -- output ----------------------------------------------------------------------------------------------------
+
+    def _put(self, data: bytes) -> "asyncio.Future[None]":
+        """Send octets, or collect them while corked."""
+        # HOT: once per response.
+        if self._corked:
+            self._out.append(data)
+            if len(data) <= _CORKED_SIZE and len(self._out) < _CORKED_PIECES:
+                return self._done
+            self._flush()
+        elif self._out:
+            self._out.append(data)
+            self._flush()
+        else:
+            self.stream.send(data)
+        if self.stream.writing():
+            if self._write_waiter is None:
+                self._write_waiter = self._loop.create_future()
+            return self._write_waiter
+        return self._done
+
+    def _flush(self) -> None:
+        out = self._out
+        if out:
+            self._out = []
+            self.stream.send(out[0] if len(out) == 1 else b"".join(out))
+
+    def _flush_later(self) -> None:
+        self._flushing = False
+        self._flush()
+
+    def _claim(self, exchange: ServerRequest) -> bool:
+        """Whether ``exchange`` may write.  False when the client has gone; raises when it was finished before."""
+        if exchange is not self._exchange:
+            raise HTTPOutputError("this request was finished before: nothing can be written to it any more")
+        return self._writing is not _W_CLOSED
+
+    def _gone(self) -> "asyncio.Future[None]":
+        """The result of a write to a client that has gone: it fails for who looks, and is silent for who doesn't."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        future.set_exception(StreamClosedError(real_error=self.stream.error))
+        future.exception()
+        return future
+
+    def respond(
+        self,
+        exchange: ServerRequest,
+        body: Any,
+        status: int,
+        headers: Headers,
+    ) -> "asyncio.Future[None]":
+        """Write a whole response and end the exchange."""
+        # HOT: once per response.
+        if not self._claim(exchange):
+            self._exchange = None
+            return self._gone()
+        if self._writing is not _W_HEAD:
+            raise HTTPOutputError("the response has begun already")
+        if type(body) is not bytes:
+            body = _body_octets(body)
+        if status == 200 and not headers and self._keep_alive and exchange.tail.minor and exchange.method != "HEAD":
+            message = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), self._sweep.date_line, body)
+        else:
+            message = self._whole_response(exchange, body, status, headers)
+        done = self._put(message)
+        self._finished()
+        return done
+
+    def _whole_response(
+        self,
+        exchange: ServerRequest,
+        body: bytes,
+        status: int,
+        headers: Headers,
+    ) -> bytes:
+        if not 200 <= status <= 599:
+            raise ValueError(f"not a final status code (200–599): {status!r}")
+        fields = list(_pairs(headers))
+        names = {name.lower() for name, _ in fields}
+        if not names.isdisjoint(("content-length", "transfer-encoding")):
+            raise ValueError("respond() sets Content-Length itself; use connection.write_headers for other framings")
+        encoded = serializer.encode_fields(fields)
+        own = b"" if "date" in names else self._sweep.date_line
+        has_body = serializer.may_have_body(exchange.method or "", status)
+        if status not in (204, 304):
+            own += b"Content-Length: %d\r\n" % len(body)
+        elif body:
+            raise ValueError(f"a response with status {status} can't have a body")
+        if "connection" in names:
+            options = framing.list_members([v.encode("latin-1") for n, v in fields if n.lower() == "connection"])
+            self._keep_alive = self._keep_alive and b"close" not in options
+        else:
+            own += self._connection_field(exchange)
+        return b"%b%b%b\r\n%b" % (serializer.status_line(status), encoded, own, body if has_body else b"")
+
+    def _connection_field(self, exchange: ServerRequest) -> bytes:
+        if not self._keep_alive:
+            return b"Connection: close\r\n"
+        return b"" if exchange.tail.minor else b"Connection: keep-alive\r\n"
+
+    def write_headers(
+        self,
+        exchange: ServerRequest,
+        start_line: httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+        chunk: Any = None,
+    ) -> "asyncio.Future[None]":
+        """Write a response head, whose framing follows from its fields, and the first octets of its body."""
+        if not self._claim(exchange):
+            return self._gone()
+        if self._writing is not _W_HEAD:
+            raise HTTPOutputError("the head of this response was written before")
+        status = start_line.code
+        head = serializer.status_line(status, start_line.reason) + serializer.encode_fields(_pairs(headers))
+        if status < 200 and status != 101:
+            return self._put(head + b"\r\n")
+        lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
+        if not serializer.may_have_body(exchange.method or "", status):
+            self._writing, self._left = _W_LENGTH, 0
+        elif codings:
+            # The handler frames the body itself: hold it to what it says.
+            if lengths or framing.list_members([c.encode("latin-1") for c in codings]) != [b"chunked"]:
+                raise ValueError("Transfer-Encoding of a response can only be chunked, without Content-Length")
+            self._writing, self._raw = _W_RAW, raw.RawResponse.chunks(exchange.method or "")
+        elif lengths:
+            if len(lengths) > 1 or abnf.CONTENT_LENGTH.fullmatch(lengths[0].encode("latin-1")) is None:
+                raise ValueError(f"invalid Content-Length: {lengths!r}")
+            self._writing, self._left = _W_LENGTH, int(lengths[0])
+        elif exchange.tail.minor:
+            self._writing = _W_CHUNKED
+            head += b"Transfer-Encoding: chunked\r\n"
+        else:
+            self._writing = _W_UNTIL_CLOSE
+            self._keep_alive = False
+        options = framing.list_members([v.encode("latin-1") for v in headers.get_list("Connection")])
+        if b"close" in options:
+            self._keep_alive = False
+        elif status != 101 and not (b"keep-alive" in options and self._keep_alive):
+            head += self._connection_field(exchange)
+        head += b"\r\n"
+        if chunk:
+            return self._put(head + self._framed(_body_octets(chunk)))
+        self._out.append(head)
+        if not self._corked and not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush_later)
+        return self._done
+
+    def _framed(self, data: bytes) -> bytes:
+        """``data`` as the framing of this response wants it."""
+        if self._writing is _W_CHUNKED:
+            return chunked.encode_chunk(data)
+        if self._writing is _W_RAW:
+            return self._raw_octets(data)
+        if self._writing is _W_LENGTH:
+            if len(data) > self._left:
+                self._cut()
+                raise HTTPOutputError("Tried to write more data than Content-Length")
+            self._left -= len(data)
+        return data
+
+    def write(self, exchange: ServerRequest, data: Any) -> "asyncio.Future[None]":
+        """Write octets of the body; without a head before, octets as they are (raw mode)."""
+        # HOT: once per response in raw mode.
+        # Inlined: RawResponse.feed and .finish, when a whole response comes at once with the head of the previous one.
+        if not self._claim(exchange):
+            return self._gone()
+        if type(data) is not bytes:
+            data = _body_octets(data)
+        if self._writing is _W_HEAD:
+            if not data:
+                return self._done
+            self._writing = _W_RAW
+            if (
+                len(data) == self._raw_memo_size
+                and data.startswith(self._raw_memo_octets)
+                and exchange.method != "HEAD"
+            ):
+                self._raw = None
+                return self._put(data)
+            self._raw = raw.RawResponse(exchange.method or "")
+            self._remember_raw(data)
+        data = self._framed(data)
+        return self._put(data) if data else self._done
+
+    def _raw_octets(self, data: bytes) -> bytes:
+        if self._raw is None:
+            self._cut()
+            raise HTTPOutputError("Tried to write more data than Content-Length")
+        try:
+            return self._raw.feed(data)
+        except HTTPOutputError:
+            self._cut()
+            raise
+
+    def _remember_raw(self, data: bytes) -> None:
+        """Keep the head of a raw response, if all that matters can be seen from its size."""
+        end = data.find(b"\r\n\r\n") + 4
+        told = serializer.parse_response_framing(data[:end]) if 4 <= end <= 1024 else None
+        if (
+            told is not None
+            and told.keep_alive
+            and told.body_length is not None
+            and told.body_length >= 0
+            and serializer.may_have_body("GET", told.status)
+        ):
+            self._raw_memo_octets = data[:end]
+            self._raw_memo_size = end + told.body_length
+
+    def finish(self, exchange: ServerRequest) -> None:
+        """End the response."""
+        # HOT: once per response in raw mode.
+        if not self._claim(exchange):
+            self._exchange = None
+            return
+        writing = self._writing
+        if writing is _W_RAW:
+            if self._raw is not None:
+                missing = self._raw.finish()
+                if not self._raw.keep_alive:
+                    self._keep_alive = False
+                if missing is not None:
+                    self._cut()
+                    raise HTTPOutputError(missing)
+        elif writing is _W_HEAD:
+            self._apologize(500, "Internal Server Error")
+            raise HTTPOutputError("finished without a response")
+        elif writing is _W_CHUNKED:
+            self._put(chunked.LAST_CHUNK)
+        elif writing is _W_LENGTH and self._left:
+            self._cut()
+            raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
+        self._finished()
+
+    def _finished(self) -> None:
+        """The response is complete: make room for the next exchange, or end the connection."""
+        # HOT: once per response.
+        exchange = self._exchange
+        exchange._finish_time = time.time()  # type: ignore[union-attr]
+        self._exchange = None
+        self._close_callback = None
+        if self._keep_alive:
+            self._writing = _W_IDLE
+            if self._out and not self._corked:
+                self._flush()
+            self._restart()
+        else:
+            self._writing = _W_DONE
+            if not self._corked:
+                self._flush()
+                self._end()
+
+    def _cut(self) -> None:
+        """Our own application broke the message: nothing more goes out, and the client sees that it isn't whole."""
+        self._exchange = None
+        self._keep_alive = False
+        self._flush()
+        self.stream.close_after_writing()
+
+    # -- when it goes wrong -----------------------------------------------------------------------------------------
+
+    def handler_failed(self, exchange: ServerRequest, error: BaseException) -> None:
+        """A handler raised: ``500`` if nothing has gone out, a cut connection else.  Logged once."""
+        if isinstance(error, HTTPInputError):
+            gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
+            status, message = error.status, str(error)
+        else:
+            app_log.error("Uncaught exception %s\n%r", _summary(exchange), exchange, exc_info=error)
+            status, message = 500, "Internal Server Error"
+        if exchange is not self._exchange or self._writing is _W_CLOSED:
+            return
+        if self._writing is not _W_HEAD:
+            self._cut()
+            return
+        self._apologize(status, message)
+
+    def _apologize(self, status: int, message: str) -> None:
+        """Answer in the place of a handler that can't."""
+        self._out.append(serializer.error_response(status, message))
+        self._keep_alive = False
+        self._finished()
+
+    def answering(self, exchange: ServerRequest) -> bool:
+        """Whether ``exchange`` still has to be finished by a client that is there."""
+        return exchange is self._exchange and self._writing is not _W_CLOSED
+
+    def abandon(self, exchange: ServerRequest) -> None:
+        """The handler was cancelled: its client can only be told by the end of the connection."""
+        if self.answering(exchange):
+            self._cut()
+
+    def set_close_callback(self, exchange: ServerRequest, callback: Callable[[], Any] | None) -> None:
+        if exchange is self._exchange:
+            self._close_callback = callback
+            if self._writing is _W_CLOSED:
+                self._tell_close()
+
+    def _tell_close(self) -> None:
+        callback, self._close_callback = self._close_callback, None
+        if callback is not None:
+            self.stream.io_loop.add_callback(callback)
+
+
+def _pairs(headers: Headers) -> Iterable[tuple[str, str]]:
+    if isinstance(headers, httputil.HTTPHeaders):
+        return headers.get_all()
+    if isinstance(headers, Mapping):
+        return headers.items()
+    return headers
+
+
+def _body_octets(data: Any) -> bytes:
+    if isinstance(data, str):
+        return data.encode()
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise TypeError(f"a body is bytes, bytearray, memoryview or str, not {type(data).__name__}")
+
+
+def _summary(exchange: ServerRequest) -> str:
+    return f"{exchange.method} {exchange.uri} ({exchange.remote_ip})"
