@@ -23,7 +23,10 @@ import sys
 import threading
 import weakref
 from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from typing import Any
+
+from asynchttp._legacy.contexts import enters_stack_contexts
 
 try:
     import uvloop
@@ -31,6 +34,7 @@ except ImportError:  # not on Windows
     uvloop = None  # type: ignore[assignment,unused-ignore]  # the usual stand-in for a module that is absent
 
 __all__ = [
+    "call",
     "claim_process_loop",
     "current_loop",
     "new_asyncio_loop",
@@ -41,6 +45,12 @@ __all__ = [
 ]
 
 _VARIABLE = "ASYNCHTTP_LOOP"
+
+
+@enters_stack_contexts
+def call(callback: Callable[..., Any], *args: Any) -> Any:
+    """Call user code that the loop starts: a callback, or the next step of a coroutine."""
+    return callback(*args)
 
 
 class _SelectorLoop(asyncio.SelectorEventLoop):

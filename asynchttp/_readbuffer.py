@@ -14,38 +14,39 @@ _COMPACT_SIZE = 65536
 class ReadBuffer:
     """A queue of octets with one owner.  ``len(buffer)`` is what is in it.
 
-    Invariant: what is in the buffer is ``_data[_start:]``; ``_size == len(_data) - _start``.
+    Invariant: what is in the buffer is ``_data[_start:]``; ``size == len(_data) - _start``.
     """
 
-    __slots__ = ("_data", "_size", "_start")
+    __slots__ = ("_data", "_start", "size")
 
     def __init__(self) -> None:
         self._data: bytes | bytearray = b""
         self._start = 0
-        self._size = 0
+        #: octets in the buffer
+        self.size = 0
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def append(self, data: bytes) -> None:
         """Put octets at the end."""
-        if self._size == 0:
+        if self.size == 0:
             self._data = data
             self._start = 0
-            self._size = len(data)
+            self.size = len(data)
             return
         if isinstance(self._data, bytes):
             self._data = bytearray(memoryview(self._data)[self._start :])
             self._start = 0
         self._data += data
-        self._size += len(data)
+        self.size += len(data)
 
     def prepend(self, data: bytes) -> None:
         """Put octets back at the front."""
         if data:
             self._data = data + self.peek()
             self._start = 0
-            self._size = len(self._data)
+            self.size = len(self._data)
 
     def peek(self) -> bytes:
         """Everything in the buffer, which keeps it."""
@@ -67,15 +68,15 @@ class ReadBuffer:
         """Remove and return ``size`` octets, which must be there."""
         start = self._start
         data = self._data
-        if size == self._size:
+        if size == self.size:
             self._data = b""
             self._start = 0
-            self._size = 0
+            self.size = 0
             if isinstance(data, bytes):
                 return data[start:] if start else data
             return bytes(memoryview(data)[start:])
         end = start + size
-        self._size -= size
+        self.size -= size
         self._start = end
         if isinstance(data, bytes):
             return data[start:end]
@@ -87,7 +88,7 @@ class ReadBuffer:
 
     def take_into(self, target: memoryview) -> int:
         """Move as many octets as fit into ``target``; returns how many."""
-        size = min(len(target), self._size)
+        size = min(len(target), self.size)
         if size:
             target[:size] = self.take(size)
         return size

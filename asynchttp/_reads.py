@@ -35,7 +35,7 @@ class StreamBufferFullError(Exception):
 
 
 class Read:
-    """A pending read."""
+    """A pending read, of one octet or more."""
 
     __slots__ = ("future",)
 
@@ -44,6 +44,10 @@ class Read:
     def size(self, buffer: ReadBuffer) -> int:
         """Octets that satisfy the read now, -1 for not yet.  Raises :exc:`UnsatisfiableReadError`."""
         raise NotImplementedError
+
+    def is_whole(self, data: bytes) -> bool:
+        """Whether ``data``, which came into an empty buffer, is itself the result, all of it and nothing more."""
+        return False
 
     def take(self, buffer: ReadBuffer, size: int) -> Any:
         """The result of the read: ``size`` octets of the buffer, which are removed."""
@@ -61,6 +65,11 @@ class Until(Read):
         self._delimiter = delimiter
         self._max_bytes = max_bytes
         self._searched = 0
+
+    def is_whole(self, data: bytes) -> bool:
+        # HOT: once per delivery. A limit is left to size().
+        delimiter = self._delimiter
+        return data.find(delimiter) == len(data) - len(delimiter) and self._max_bytes is None and len(data) > 0
 
     def size(self, buffer: ReadBuffer) -> int:
         end = buffer.find(self._delimiter, self._searched)
@@ -97,12 +106,18 @@ class Exactly(Read):
     def __init__(self, size: int) -> None:
         self._size = size
 
+    def is_whole(self, data: bytes) -> bool:
+        return len(data) == self._size
+
     def size(self, buffer: ReadBuffer) -> int:
         return self._size if len(buffer) >= self._size else -1
 
 
 class Partial(Exactly):
     __slots__ = ()
+
+    def is_whole(self, data: bytes) -> bool:
+        return len(data) <= self._size
 
     def size(self, buffer: ReadBuffer) -> int:
         return min(len(buffer), self._size) or -1

@@ -15,12 +15,15 @@ from types import TracebackType
 from typing import Any, TypeGuard, TypeVar, overload
 
 from asynchttp import _loops
+from asynchttp._legacy.futures import ReturnValueIgnoredError, TracebackFuture, return_future, takes_callback
 from asynchttp.log import app_log
 
 __all__ = [
     "FUTURES",
     "DummyExecutor",
     "Future",
+    "ReturnValueIgnoredError",
+    "TracebackFuture",
     "chain_future",
     "dummy_executor",
     "future_add_done_callback",
@@ -28,6 +31,7 @@ __all__ = [
     "future_set_exception_unless_cancelled",
     "future_set_result_unless_cancelled",
     "is_future",
+    "return_future",
     "run_on_executor",
 ]
 
@@ -64,13 +68,12 @@ class DummyExecutor(futures.Executor):
 dummy_executor = DummyExecutor()
 
 
+@takes_callback
 def run_on_executor(*args: Any, **kwargs: Any) -> Any:
     """Decorate a method to run on the executor of its object, and to return a Future.
 
-    Without arguments the executor is the attribute ``executor``; ``@run_on_executor(executor="_pool")``
-    names another. The caller may be on any thread that has a current loop; the Future belongs to that loop.
-    A ``callback`` keyword of the call, as in Tornado 3 to 5, is called by the loop with the result, and
-    isn't called on failure.
+    Without arguments the executor is the attribute ``executor``; ``@run_on_executor(executor="_pool")`` names another.
+    The Future belongs to the current loop of the calling thread. An ``io_loop`` argument is accepted and ignored.
     """
 
     def decorate(fn: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
@@ -78,11 +81,8 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Any:
 
         @functools.wraps(fn)
         def wrapper(self: Any, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
-            callback = kwargs.pop("callback", None)
             result: asyncio.Future[Any] = _loops.current_loop().create_future()
             chain_future(getattr(self, attribute).submit(fn, self, *args, **kwargs), result)
-            if callback is not None:
-                result.add_done_callback(lambda done: callback(done.result()))
             return result
 
         return wrapper
@@ -112,20 +112,17 @@ def chain_future(a: _AnyFuture[_T], b: _AnyFuture[_T]) -> None:
         else:
             b.set_result(a.result())
 
-    if isinstance(b, asyncio.Future):
-        loop = b.get_loop()
-        if not isinstance(a, asyncio.Future) or a.get_loop() is not loop:
+    def copy_in_loop(_: object) -> None:
+        try:
+            b.get_loop().call_soon_threadsafe(copy)  # type: ignore[union-attr]  # used for asyncio's only
+        except RuntimeError:
+            if not b.get_loop().is_closed():  # type: ignore[union-attr]  # as above
+                raise
 
-            def copy_in_thread(_: object) -> None:
-                try:
-                    loop.call_soon_threadsafe(copy)
-                except RuntimeError:
-                    if not loop.is_closed():
-                        raise
-
-            a.add_done_callback(copy_in_thread)
-            return
-    future_add_done_callback(a, copy)
+    if isinstance(b, asyncio.Future) and not (isinstance(a, asyncio.Future) and a.get_loop() is b.get_loop()):
+        a.add_done_callback(copy_in_loop)
+    else:
+        future_add_done_callback(a, copy)
 
 
 def future_set_result_unless_cancelled(future: _AnyFuture[_T], value: _T) -> None:

@@ -35,8 +35,8 @@ from types import FrameType
 from typing import Any, Protocol, TypeVar, overload
 
 from asynchttp import _loops
-from asynchttp._coroutines import convert_yielded
-from asynchttp._legacy.contexts import enters_stack_contexts, leaves_stack_contexts
+from asynchttp._coroutines import CoroutineFuture, convert_yielded
+from asynchttp._legacy.contexts import leaves_stack_contexts
 from asynchttp._loops import new_asyncio_loop
 from asynchttp._watchdog import Watchdog
 from asynchttp.log import app_log, gen_log
@@ -75,11 +75,6 @@ class _Handler:
 
 # Where the asyncio loop carries its IOLoop.
 _ATTRIBUTE = "_asynchttp_ioloop"
-
-
-@enters_stack_contexts
-def _call(callback: Callable[..., Any], *args: Any) -> Any:
-    return callback(*args)
 
 
 class IOLoop(Configurable):
@@ -289,7 +284,7 @@ class IOLoop(Configurable):
 
         Args:
             func: called by the loop; returns an awaitable, a Future or ``None``.
-            timeout: seconds. When they are over the awaitable is cancelled.
+            timeout: seconds. When they are over the awaitable is cancelled, unless it is a generator coroutine.
 
         Raises:
             TimeoutError: the time was over.
@@ -315,7 +310,8 @@ class IOLoop(Configurable):
         def give_up() -> None:
             nonlocal timed_out
             timed_out = True
-            if future is None or not future.cancel():
+            # A generator coroutine is left where it waits, as in Tornado, whose gen_test then shows that place.
+            if future is None or isinstance(future, CoroutineFuture) or not future.cancel():
                 self.stop()
 
         start = self.asyncio_loop.call_soon(run)
@@ -507,7 +503,7 @@ class IOLoop(Configurable):
 
     def _run_callback(self, callback: Callable[..., Any], *args: Any) -> None:
         try:
-            result = _call(callback, *args)
+            result = _loops.call(callback, *args)
             if result is not None:
                 self._await_result(callback, result)
         except asyncio.CancelledError:

@@ -1,59 +1,23 @@
-"""Streams of octets: Tornado's ``read_until``/``write`` over asyncio's transports.
+"""Streams of octets: Tornado's ``read_until`` and ``write`` over asyncio's transports.
 
-How this works
-==============
-
-A stream **is** the :class:`asyncio.Protocol` of its transport, and the transport's only owner. It has two faces::
-
-        PULL (from the start)                              PUSH (HTTP engine, WebSocket, proxies)
-    transport ─► data_received                         transport ─► data_received ─► consumer.data_received
-                  └► ReadBuffer ─► the one read          eof, connection_lost, pause/resume_writing likewise
-
-:meth:`BaseIOStream.set_consumer` goes from the first to the second, :meth:`BaseIOStream.release_consumer` back; no
-octet is lost or overtakes another on the way.
-
-*Life.*  ``IOStream(sock)`` only stores the socket, so it may be built before any loop runs. The first operation that
-needs a transport starts one task that makes it (*attaches*). Until then writes queue, reads wait, ``close`` cancels.
-
-*Reading* is on from attachment, so that an idle stream notices when its peer leaves. It pauses when ``read_chunk_size``
-octets lie in the buffer and nobody reads, and resumes when a read can't be satisfied. Memory is so bounded by
-``max(read_chunk_size, what the pending read needs)`` and one delivery of the transport (at most 256 KiB); a read that
-needs more than ``max_buffer_size`` closes the stream.
-
-*Writing.*  The transport's high-water mark is 0: ``pause_writing`` comes inside ``write`` exactly when the kernel
-didn't take everything. If it didn't come, ``write`` returns one future that is done already, the same for all.
-
-*Closing* is immediate, as in Tornado: what the kernel hasn't taken is dropped. When the *peer* closes, octets that lie
-in the buffer can still be read; the stream closes when they are gone, or when a read wants more than there is.
-
-What must never happen: two reads at once; a callback run inside the call that registered it; a future that fails
-without being looked at and is reported as "never retrieved"; a touch of the transport from outside this module.
+The classes are told apart by what carries the octets: a socket (:class:`IOStream`), TLS over a socket
+(:class:`SSLIOStream`), a pipe (:class:`PipeIOStream`), or whatever a subclass of :class:`BaseIOStream` moves.
+How they work is told in :mod:`asynchttp._basestream`.
 """
 
 import asyncio
-import collections
 import errno
-import re
+import os
 import socket
-import sys
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Protocol, Self, cast
+import ssl
+from typing import Any, Self
 
+from asynchttp import netutil
+from asynchttp._basestream import BaseIOStream, Consumer, StreamClosedError, fail
+from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._legacy.callbacks import accepts_callback
-from asynchttp._readbuffer import ReadBuffer
-from asynchttp._reads import (
-    Exactly,
-    Into,
-    Partial,
-    Read,
-    StreamBufferFullError,
-    Streaming,
-    UnsatisfiableReadError,
-    Until,
-    UntilClose,
-    UntilMatch,
-)
+from asynchttp._reads import StreamBufferFullError, UnsatisfiableReadError
+from asynchttp._tls import PacedTransport, TLSSocket, handshake_was_cut_off, take_ssl_socket
 from asynchttp.ioloop import IOLoop
 from asynchttp.log import gen_log
 
@@ -61,583 +25,12 @@ __all__ = [
     "BaseIOStream",
     "Consumer",
     "IOStream",
+    "PipeIOStream",
+    "SSLIOStream",
     "StreamBufferFullError",
     "StreamClosedError",
     "UnsatisfiableReadError",
 ]
-
-#: Octets a stream may hold for a read (Tornado's default).
-DEFAULT_MAX_BUFFER_SIZE = 104857600
-#: Octets in the buffer above which an idle stream stops reading (Tornado's default): four TLS records.
-DEFAULT_READ_CHUNK_SIZE = 65536
-
-#: The peer has gone: no error of ours, and no log record.
-_DISCONNECTED = (errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ETIMEDOUT)
-
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
-
-
-class StreamClosedError(OSError):
-    """The stream is closed, or closed before the operation was over.
-
-    Attributes:
-        real_error: the exception that closed the stream, if there was one.
-
-    Source: Tornado ``iostream.StreamClosedError``.
-    """
-
-    def __init__(self, real_error: BaseException | None = None) -> None:
-        super().__init__("Stream is closed")
-        self.real_error = real_error
-
-
-class Consumer(Protocol):
-    """Who gets the octets of a stream in push mode.  Each method is called by the loop and must not raise."""
-
-    def data_received(self, data: bytes) -> None:
-        """Octets, never empty."""
-
-    def eof_received(self) -> None:
-        """The peer won't send any more; writing is still possible, except over TLS."""
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The stream is closed. Called once, last."""
-
-    def pause_writing(self) -> None:
-        """The kernel didn't take all that was written."""
-
-    def resume_writing(self) -> None:
-        """It has taken all now."""
-
-
-class BaseIOStream(asyncio.Protocol):
-    """Reading and writing over whatever transport a subclass attaches.
-
-    Args:
-        max_buffer_size: octets that a read may need before the stream closes with :exc:`StreamBufferFullError`;
-            default 100 MiB.
-        read_chunk_size: octets in the buffer above which an idle stream pauses reading; default 64 KiB, at most half of
-            ``max_buffer_size``.
-        max_write_buffer_size: octets that may wait to be written before :meth:`write` raises; default unlimited.
-
-    Source: Tornado ``iostream.BaseIOStream``.
-    """
-
-    def __init__(
-        self,
-        max_buffer_size: int | None = None,
-        read_chunk_size: int | None = None,
-        max_write_buffer_size: int | None = None,
-        *,
-        io_loop: IOLoop | None = None,
-    ) -> None:
-        self.io_loop = IOLoop.current() if io_loop is None else io_loop
-        self._loop = self.io_loop.asyncio_loop
-        self.max_buffer_size = max_buffer_size or DEFAULT_MAX_BUFFER_SIZE
-        self.read_chunk_size = min(read_chunk_size or DEFAULT_READ_CHUNK_SIZE, self.max_buffer_size // 2)
-        self.max_write_buffer_size = max_write_buffer_size
-        #: what closed the stream, or ``None``
-        self.error: BaseException | None = None
-
-        self._transport: asyncio.Transport | None = None
-        self._attaching: asyncio.Task[None] | None = None
-        self._closed = False
-        self._close_callback: Callable[[], Any] | None = None
-        self._consumer: Consumer | None = None
-
-        self._buffer = ReadBuffer()
-        self._read: Read | None = None
-        self._reading_paused = False
-        # The peer has closed; octets that it sent before may still lie in the buffer.
-        self._peer_closed = False
-        self._peer_error: BaseException | None = None
-
-        self._done = self.io_loop.done_future
-        # Written before there was a transport.
-        self._unsent: list[bytes] = []
-        self._unsent_size = 0
-        self._writing_paused = False
-        # Invariant: empty unless _writing_paused or not attached. (position in the stream of writes, future)
-        self._write_waiters: collections.deque[tuple[int, asyncio.Future[None]]] = collections.deque()
-        self._written = 0
-
-    # -- attaching -------------------------------------------------------------------------------------------------
-
-    async def _make_transport(self) -> None:
-        """Make a transport whose protocol is this stream; it calls :meth:`connection_made`."""
-        raise NotImplementedError
-
-    def _ready_to_attach(self) -> bool:
-        return True
-
-    def _attach(self) -> None:
-        """Start to attach, unless that was begun, is over, or has to wait for the connection."""
-        if self._attaching is None and not self._closed and self._ready_to_attach():
-            self._attaching = self._loop.create_task(self._attach_task())
-
-    async def _attach_task(self) -> None:
-        try:
-            await self._make_transport()
-        except asyncio.CancelledError:
-            if not self._closed:
-                raise
-        except Exception as error:
-            self._attach_failed(error)
-
-    def _attach_failed(self, error: Exception) -> None:
-        self._abort(error)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast(asyncio.Transport, transport)
-        if self._closed:
-            transport.abort()
-            return
-        self._transport = transport
-        self._limit_write_buffer(transport)
-        if self._unsent:
-            unsent, self._unsent, self._unsent_size = self._unsent, [], 0
-            for data in unsent:
-                transport.write(data)
-        if not self._writing_paused:
-            # The kernel took it at once: no resume_writing will come.
-            self._resolve_writes()
-
-    def _limit_write_buffer(self, transport: asyncio.Transport) -> None:
-        transport.set_write_buffer_limits(high=0)
-
-    # -- what the transport calls ----------------------------------------------------------------------------------
-
-    def data_received(self, data: bytes) -> None:
-        # HOT: once per delivery.
-        if self._consumer is not None:
-            self._consumer.data_received(data)
-            return
-        if self._closed:
-            return
-        self._buffer.append(data)
-        if self._read is not None:
-            self._serve_read()
-        elif len(self._buffer) >= self.read_chunk_size:
-            self._pause_reading()
-
-    def eof_received(self) -> bool | None:
-        if self._consumer is not None:
-            self._consumer.eof_received()
-        else:
-            self._peer_has_closed(None)
-        # True keeps the transport open for writing; a TLS transport can't be, and would complain.
-        return not self._closed and self._can_half_close()
-
-    def _can_half_close(self) -> bool:
-        return True
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        # Cuts the cycle stream → transport → stream.
-        self._transport = None
-        if self._closed:
-            return
-        if self._consumer is not None or (self._peer_closed and not self._buffer):
-            self._abort(exc)
-        else:
-            self._peer_has_closed(exc)
-
-    def pause_writing(self) -> None:
-        self._writing_paused = True
-        if self._consumer is not None:
-            self._consumer.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._writing_paused = False
-        self._resolve_writes()
-        if self._consumer is not None:
-            self._consumer.resume_writing()
-
-    # -- reading ---------------------------------------------------------------------------------------------------
-
-    @accepts_callback(at=1)
-    def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> asyncio.Future[bytes]:
-        """Read up to and including ``delimiter``.
-
-        Args:
-            delimiter: one or more octets; may arrive split over several deliveries. A ``str`` is taken as UTF-8.
-            max_bytes: octets to look through, delimiter included; ``None``: ``max_buffer_size``.
-
-        Returns: the octets read. What follows them stays buffered.
-        Raises:
-            StreamClosedError: the peer closed first; or, with :exc:`UnsatisfiableReadError` as ``real_error``, there is
-                no delimiter within ``max_bytes``, and the stream is closed.
-            AssertionError: another read is pending.
-        Cancelling loses no octets. Source: Tornado ``BaseIOStream.read_until``.
-        """
-        if not isinstance(delimiter, bytes):
-            delimiter = _octets(delimiter)
-        if not delimiter:
-            raise ValueError("empty delimiter")
-        return self._start_read(Until(delimiter, max_bytes))
-
-    @accepts_callback(at=1)
-    def read_until_regex(self, regex: bytes | re.Pattern[bytes], max_bytes: int | None = None) -> asyncio.Future[bytes]:
-        """Read up to and including the first match of ``regex``; otherwise as :meth:`read_until`.
-
-        Source: Tornado ``BaseIOStream.read_until_regex``.
-        """
-        return self._start_read(UntilMatch(re.compile(regex), max_bytes))
-
-    @accepts_callback(at=1)
-    def read_bytes(
-        self,
-        num_bytes: int,
-        partial: bool = False,
-        streaming_callback: Callable[[bytes], Any] | None = None,
-    ) -> asyncio.Future[bytes]:
-        """Read ``num_bytes`` octets.
-
-        Args:
-            partial: be content with fewer, but at least one, as soon as there are any.
-            streaming_callback: called by the loop with the octets as they come; the result is then ``b""``.
-
-        Raises: as :meth:`read_until`.  Cancelling loses no octets that weren't given to ``streaming_callback``.
-        Source: Tornado ``BaseIOStream.read_bytes``.
-        """
-        if not isinstance(num_bytes, int):
-            raise AssertionError(f"num_bytes must be an integer, not {num_bytes!r}")
-        if streaming_callback is not None:
-            return self._start_read(Streaming(num_bytes, self._streaming(streaming_callback)))
-        return self._start_read(Partial(num_bytes) if partial and num_bytes else Exactly(num_bytes))
-
-    @accepts_callback(at=1)
-    def read_into(self, buf: bytearray | memoryview, partial: bool = False) -> asyncio.Future[int]:
-        """Fill ``buf``, a writable buffer, and return the number of octets.
-
-        Args:
-            partial: be content with fewer octets, but at least one, as soon as there are any.
-
-        Raises: as :meth:`read_until`.  Source: Tornado ``BaseIOStream.read_into``.
-        """
-        return self._start_read(Into(memoryview(buf).cast("B"), partial))
-
-    @accepts_callback(at=0)
-    def read_until_close(self, *, streaming_callback: Callable[[bytes], Any] | None = None) -> asyncio.Future[bytes]:
-        """Read everything until the peer closes; a reset counts as a close.
-
-        Args:
-            streaming_callback: called by the loop with the octets as they come; the result is then ``b""``, and
-                ``max_buffer_size`` doesn't apply.
-
-        Returns: at once what is buffered, if the stream is closed already.
-        Raises:
-            StreamClosedError: the stream was closed by an error, ``real_error``.
-        Source: Tornado ``BaseIOStream.read_until_close``.
-        """
-        read = UntilClose() if streaming_callback is None else Streaming(None, self._streaming(streaming_callback))
-        if self._closed and self._read is None:
-            read.future = self._loop.create_future()
-            read.future.set_result(read.take(self._buffer, read.at_close(self._buffer)))
-            return read.future
-        return self._start_read(read)
-
-    def _streaming(self, callback: Callable[[bytes], Any]) -> Callable[[bytes], None]:
-        def deliver(data: bytes) -> None:
-            self.io_loop.add_callback(callback, data)
-
-        return deliver
-
-    def _start_read(self, read: Read) -> "asyncio.Future[Any]":
-        # HOT: once per read.
-        pending = self._read
-        if pending is not None:
-            if not pending.future.done():
-                if self._closed:
-                    raise StreamClosedError(real_error=self.error)
-                raise AssertionError("Already reading")
-            self._read = None  # it was cancelled: its octets are still in the buffer
-        if self._consumer is not None:
-            raise AssertionError("the octets of this stream go to a consumer")
-        read.future = future = self._loop.create_future()
-        try:
-            size = read.size(self._buffer)
-        except UnsatisfiableReadError as error:
-            self._read = read
-            self._unsatisfiable(error)
-            return future
-        if size >= 0:
-            future.set_result(read.take(self._buffer, size))
-            if self._peer_closed and not self._buffer and not self._closed:
-                self._loop.call_soon(self._after_last_read)
-            return future
-        if self._closed:
-            raise StreamClosedError(real_error=self.error)
-        if len(self._buffer) > self.max_buffer_size:
-            self._buffer_full()
-            raise StreamBufferFullError("Reached maximum read buffer size")
-        self._read = read
-        if self._peer_closed:
-            self._abort(self._peer_error)
-        elif self._transport is None:
-            self._attach()
-        elif self._reading_paused:
-            self._resume_reading()
-        return future
-
-    def _serve_read(self) -> None:
-        # HOT: once per delivery with a read pending. Entry: a read is in the slot.
-        read = cast(Read, self._read)
-        if read.future.done():  # cancelled
-            self._read = None
-            if len(self._buffer) >= self.read_chunk_size:
-                self._pause_reading()
-            return
-        try:
-            size = read.size(self._buffer)
-        except UnsatisfiableReadError as error:
-            self._unsatisfiable(error)
-            return
-        if size >= 0:
-            self._read = None
-            read.future.set_result(read.take(self._buffer, size))
-            if len(self._buffer) >= self.read_chunk_size:
-                self._pause_reading()
-        elif len(self._buffer) > self.max_buffer_size:
-            gen_log.error("Reached maximum read buffer size")
-            self._buffer_full()
-
-    def _unsatisfiable(self, error: UnsatisfiableReadError) -> None:
-        gen_log.info("Unsatisfiable read, closing connection: %s", error)
-        self._abort(error)
-
-    def _buffer_full(self) -> None:
-        self._abort(StreamBufferFullError("Reached maximum read buffer size"))
-
-    def _pause_reading(self) -> None:
-        if not self._reading_paused and self._transport is not None:
-            self._reading_paused = True
-            self._transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self._reading_paused and self._transport is not None:
-            self._reading_paused = False
-            self._transport.resume_reading()
-
-    # -- push mode -------------------------------------------------------------------------------------------------
-
-    def set_consumer(self, consumer: Consumer) -> None:
-        """Give all octets from now on to ``consumer``, those first that are buffered.
-
-        Raises: :exc:`AssertionError` while a read is pending or another consumer is set.
-        """
-        if self.reading() or self._consumer is not None:
-            raise AssertionError("Already reading")
-        self._consumer = consumer
-        self._read = None
-        if self._transport is None:
-            self._attach()
-        if self._buffer:
-            consumer.data_received(self._buffer.take(len(self._buffer)))
-        self._resume_reading()
-        if self._peer_closed:
-            consumer.eof_received()
-
-    def release_consumer(self, rest: bytes = b"") -> None:
-        """Back to reads. ``rest`` is what the consumer got and didn't use: it is read first."""
-        self._consumer = None
-        self._buffer.prepend(rest)
-        if len(self._buffer) >= self.read_chunk_size:
-            self._pause_reading()
-        else:
-            self._resume_reading()
-
-    def pause_reading(self) -> None:
-        """In push mode: deliver nothing until :meth:`resume_reading`. Octets that are under way may still come."""
-        self._pause_reading()
-
-    def resume_reading(self) -> None:
-        """In push mode: go on after :meth:`pause_reading`."""
-        self._resume_reading()
-
-    def send(self, data: bytes) -> None:
-        """In push mode: write without asking how it went. The consumer's ``pause_writing`` tells to wait."""
-        # HOT: once per packet.
-        if self._transport is not None:
-            self._transport.write(data)
-        elif not self._closed:
-            self._unsent.append(data)
-            self._unsent_size += len(data)
-
-    def send_eof(self) -> bool:
-        """In push mode: close the sending side behind what was written.  False where that can't be done (TLS)."""
-        if self._transport is None or not self._can_half_close() or not self._transport.can_write_eof():
-            return False
-        self._transport.write_eof()
-        return True
-
-    def close_after_writing(self) -> None:
-        """Close, but not before the kernel has all that was written."""
-        if self._transport is None or self._transport.get_write_buffer_size() == 0:
-            self.close()
-        elif not self._closed:
-            self._transport.close()
-            self._transport = None
-            self._abort(None)
-
-    def write_buffer_size(self) -> int:
-        """Octets that were written and that the kernel hasn't taken."""
-        waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
-        return waiting + self._unsent_size
-
-    # -- writing ---------------------------------------------------------------------------------------------------
-
-    @accepts_callback(at=1, with_result=False)
-    def write(self, data: bytes | bytearray | memoryview) -> asyncio.Future[None]:
-        """Write octets behind those written before.
-
-        Args:
-            data: any length, also none. A ``str`` is taken as UTF-8. A ``bytearray`` or ``memoryview`` is copied: it is
-                the caller's again at once.
-
-        Returns: a future that is done when the octets have been handed to the kernel. Nobody has to wait for it.
-        Raises:
-            StreamClosedError: the stream is closed.
-            StreamBufferFullError: more than ``max_write_buffer_size`` octets would wait. Nothing of ``data`` was taken.
-        Cancelling the future doesn't take the octets back. Source: Tornado ``BaseIOStream.write``.
-        """
-        # HOT: once per write.
-        if self._closed:
-            raise StreamClosedError(real_error=self.error)
-        if type(data) is not bytes:
-            data = _octets(data)
-        if self.max_write_buffer_size is not None:
-            self._check_write_buffer(len(data))
-        if self._transport is None:
-            self._unsent.append(data)
-            self._unsent_size += len(data)
-            self._attach()
-        else:
-            self._transport.write(data)
-            if not self._writing_paused:
-                return self._done
-        return self._write_waiter(len(data))
-
-    def _check_write_buffer(self, size: int) -> None:
-        if self.write_buffer_size() + size > (self.max_write_buffer_size or 0):
-            raise StreamBufferFullError("Reached maximum write buffer size")
-
-    def _write_waiter(self, size: int) -> "asyncio.Future[None]":
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._written += size
-        self._write_waiters.append((self._written, future))
-        if len(self._write_waiters) > 1:  # whoever writes on and on never lets the queue run empty
-            self._resolve_writes()
-        return future
-
-    def _resolve_writes(self) -> None:
-        """Resolve the futures of what the kernel has taken, in order."""
-        waiters = self._write_waiters
-        if waiters:
-            taken = self._written - self.write_buffer_size()
-            while waiters and waiters[0][0] <= taken:
-                future = waiters.popleft()[1]
-                if not future.done():
-                    future.set_result(None)
-
-    # -- state and end ---------------------------------------------------------------------------------------------
-
-    def reading(self) -> bool:
-        """Whether a read is pending.  Source: Tornado."""
-        return self._read is not None and not self._read.future.done()
-
-    def writing(self) -> bool:
-        """Whether octets wait to be handed to the kernel.  Source: Tornado."""
-        return not self._closed and (self._writing_paused or bool(self._unsent))
-
-    def closed(self) -> bool:
-        """Whether the stream is closed.  Source: Tornado."""
-        return self._closed
-
-    def set_close_callback(self, callback: Callable[[], Any] | None) -> None:
-        """Call ``callback`` once, in a later turn of the loop, when the stream closes; ``None`` takes it back.
-
-        On a stream that has closed already it is called too. There is one slot.  Source: Tornado.
-        """
-        self._close_callback = callback
-        if self._closed:
-            self._schedule_close_callback()
-        elif callback is not None and self._transport is None:
-            self._attach()  # so that it notices
-
-    def close(self, exc_info: "bool | BaseException | ExcInfo" = False) -> None:
-        """Close at once: what the kernel hasn't taken yet is dropped.  Calling it again does nothing.
-
-        Args:
-            exc_info: what to keep as :attr:`error`: an exception, what :func:`sys.exc_info` returns, or ``True`` for
-                the exception being handled.
-
-        Source: Tornado ``BaseIOStream.close``.
-        """
-        error: BaseException | None = None
-        if isinstance(exc_info, BaseException):
-            error = exc_info
-        elif isinstance(exc_info, tuple):
-            error = exc_info[1]
-        elif exc_info:
-            error = sys.exc_info()[1]
-        self._abort(error)
-
-    def _peer_has_closed(self, exc: BaseException | None) -> None:
-        """The peer has closed or reset: at once, or, with octets in the buffer and no read that wants more, later."""
-        self._peer_closed = True
-        self._peer_error = exc
-        if self.reading() or not self._buffer:
-            self._abort(exc)
-
-    def _after_last_read(self) -> None:
-        if self._peer_closed and not self._buffer:
-            self._abort(self._peer_error)
-
-    def _abort(self, error: BaseException | None) -> None:
-        """The one way to the closed state."""
-        if self._closed:
-            return
-        self._closed = True
-        if error is not None:
-            self.error = error
-        self._release_transport()
-        self._settle_read(error)
-        self._fail_waiters(StreamClosedError(real_error=self.error))
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            consumer.connection_lost(error)
-        self._schedule_close_callback()
-
-    def _release_transport(self) -> None:
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.abort()
-        elif self._attaching is not None:
-            self._attaching.cancel()
-
-    def _settle_read(self, error: BaseException | None) -> None:
-        read, self._read = self._read, None
-        if read is None or read.future.done():
-            return
-        gone = error is None or (isinstance(error, OSError) and error.errno in _DISCONNECTED)
-        try:
-            size = read.at_close(self._buffer) if gone else -1
-        except UnsatisfiableReadError:
-            size = -1
-        if size >= 0:
-            read.future.set_result(read.take(self._buffer, size))
-        else:
-            _fail(read.future, StreamClosedError(real_error=self.error))
-
-    def _fail_waiters(self, error: StreamClosedError) -> None:
-        waiters, self._write_waiters = self._write_waiters, collections.deque()
-        for _, future in waiters:
-            _fail(future, error)
-
-    def _schedule_close_callback(self) -> None:
-        callback, self._close_callback = self._close_callback, None
-        if callback is not None:
-            self.io_loop.add_callback(callback)
 
 
 class IOStream(BaseIOStream):
@@ -649,6 +42,7 @@ class IOStream(BaseIOStream):
     Further arguments: :class:`BaseIOStream`.  Source: Tornado ``iostream.IOStream``.
     """
 
+    @accepts_io_loop(at=1)
     def __init__(
         self,
         socket: socket.socket,
@@ -662,39 +56,152 @@ class IOStream(BaseIOStream):
         #: the socket, for ``getpeername``, ``setsockopt`` and the like; ``None`` once closed
         self.socket: Any = socket
         socket.setblocking(False)
-        self._connecting: asyncio.Future[Self] | None = None
+        # Set while connect() waits for the kernel.
+        self._connecting_fd: int | None = None
+        # The future of connect(): of an SSLIOStream it is done when the handshake is.
+        self._connect_future: asyncio.Future[Any] | None = None
+
+    # -- connecting ------------------------------------------------------------------------------------------------
+
+    @accepts_callback(at=1, with_result=False)
+    def connect(self, address: Any, server_hostname: str | None = None) -> "asyncio.Future[Self]":
+        """Connect the socket.  Reads and writes may be started before it has: they wait.
+
+        Args:
+            address: as for :meth:`socket.socket.connect`. A host name is resolved by the kernel call, which blocks;
+                :class:`~asynchttp.tcpclient.TCPClient` doesn't.
+            server_hostname: of an :class:`SSLIOStream`: the name to send and to verify.
+
+        Returns: a future of the stream.
+        Raises: :exc:`StreamClosedError` when it fails; ``real_error`` is the :exc:`OSError`. No timeout of its own.
+        Cancelling the future doesn't stop it; :meth:`close` does. Source: Tornado ``IOStream.connect``.
+        """
+        if self._closed:
+            raise StreamClosedError(real_error=self.error)
+        if self._connect_future is not None or self._transport is not None:
+            raise RuntimeError("connect() was called before")
+        self._connect_future = future = self._loop.create_future()
+        self._expect_server(server_hostname)
+        sock = self.socket
+        self._connecting_fd = sock.fileno()
+        try:
+            sock.connect(address)
+        except BlockingIOError as error:
+            if error.errno != errno.EINPROGRESS:  # EAGAIN: the backlog of a UNIX socket is full
+                self._abort(error)
+                return future
+        except OSError as error:
+            self._abort(error)
+            return future
+        self._loop.add_writer(self._connecting_fd, self._connected)
+        return future
+
+    def _expect_server(self, server_hostname: str | None) -> None:
+        """Remember whom we connect to; a plain stream doesn't care."""
+
+    def _connected(self) -> None:
+        self._stop_connecting()
+        code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._abort(OSError(code, os.strerror(code)))
+        else:
+            self._resolve_connect()
+            self._attach()
+
+    def _stop_connecting(self) -> None:
+        if self._connecting_fd is not None:
+            if not self._loop.is_closed():
+                self._loop.remove_writer(self._connecting_fd)
+            self._connecting_fd = None
+
+    def _resolve_connect(self) -> None:
+        if self._connect_future is not None and not self._connect_future.done():
+            self._connect_future.set_result(self)
 
     def _ready_to_attach(self) -> bool:
-        return self._connecting is None
+        return self._connecting_fd is None
 
     async def _make_transport(self) -> None:
         await self._loop.connect_accepted_socket(lambda: self, self.socket)
+
+    # -- the socket ------------------------------------------------------------------------------------------------
 
     def fileno(self) -> Any:
         """The socket itself: what ``IOLoop.add_handler`` takes.  Source: Tornado 4+."""
         return self.socket
 
     def set_nodelay(self, value: bool) -> None:
-        """Send small writes at once (``True``) or let the kernel gather them.  Only TCP knows the difference."""
+        """Send small writes at once (``True``) or let the kernel gather them.  Only TCP knows the difference.
+
+        Source: Tornado ``BaseIOStream.set_nodelay``.
+        """
         if self.socket is not None and self.socket.family in (socket.AF_INET, socket.AF_INET6):
             try:
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1 if value else 0)
             except OSError as error:
-                # macOS: the peer has gone already.
-                if error.errno != errno.EINVAL:
+                if error.errno != errno.EINVAL:  # macOS: the peer has gone already
                     raise
 
-    def _release_transport(self) -> None:
-        sock, self.socket = self.socket, None
-        if self._transport is None and sock is not None:
-            self._send_unsent(sock)
-            if self._attaching is None or not self._loop.is_running():
-                sock.close()
-        super()._release_transport()
+    def start_tls(
+        self,
+        server_side: bool,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        server_hostname: str | None = None,
+    ) -> "asyncio.Future[SSLIOStream]":
+        """Go on with TLS on the same connection.
 
-    def _send_unsent(self, sock: socket.socket) -> None:
+        Args:
+            server_side: whether the peer is the client of the handshake.
+            ssl_options: a context, or a dict for :func:`~asynchttp.netutil.ssl_options_to_context`; ``None``: a context
+                that verifies the peer, for a client.
+            server_hostname: of a client: the name to send and to verify.
+
+        Returns: a future of a new stream, which has this one's sizes and close callback; this one is of no more use.
+        Raises:
+            ValueError: the stream isn't idle. Octets that came before the handshake would count as protected, so
+                nothing may be buffered either.
+            ssl.SSLError: the handshake failed, and the connection is closed.
+            StreamClosedError: the peer closed in the middle of it.
+        Cancelling the future closes the connection. Source: Tornado ``IOStream.start_tls``.
+        """
+        busy = self.reading() or self.writing() or self._consumer is not None or self._connecting_fd is not None
+        if busy or self._buffer or self._closed or self._peer_closed:
+            raise ValueError("IOStream is not idle; cannot convert to SSL")
+        context = netutil.ssl_options_to_context(ssl_options or _default_context(server_side), server_side=server_side)
+        self._pause_reading()
+        stream = SSLIOStream(
+            self.socket,
+            self.max_buffer_size,
+            self.read_chunk_size,
+            self.max_write_buffer_size,
+            ssl_options=context,
+            server_side=server_side,
+            io_loop=self.io_loop,
+        )
+        stream._expect_server(server_hostname)
+        stream._close_callback, self._close_callback = self._close_callback, None
+        future: asyncio.Future[SSLIOStream] = self._loop.create_future()
+        stream._handshake_waiter = future
+        future.add_done_callback(stream._close_if_cancelled)
+        stream._take_over(self)
+        return future
+
+    # -- closing ---------------------------------------------------------------------------------------------------
+
+    def _release_transport(self) -> None:
+        self._stop_connecting()
+        super()._release_transport()
+        self.socket = None
+
+    def _close_unattached(self) -> None:
         """``write(small); close()`` delivers, also before there is a transport: it did in Tornado."""
         unsent, self._unsent, self._unsent_size = self._unsent, [], 0
+        sock = self.socket
+        if self._connect_future is None or self._connect_future.done():
+            self._send_unsent(sock, unsent)
+        sock.close()
+
+    def _send_unsent(self, sock: socket.socket, unsent: list[bytes]) -> None:
         try:
             for data in unsent:
                 if sock.send(data) < len(data):
@@ -702,20 +209,231 @@ class IOStream(BaseIOStream):
         except OSError:
             pass
 
-
-def _octets(data: Any) -> bytes:
-    """``data`` as ``bytes``; a ``str``, which Python 2 programs that were converted use, as UTF-8."""
-    if isinstance(data, str):
-        return data.encode()
-    return bytes(data) if not isinstance(data, int) else _refuse(data)
+    def _fail_waiters(self, error: StreamClosedError) -> None:
+        if self._connect_future is not None:
+            fail(self._connect_future, error)
+        super()._fail_waiters(error)
 
 
-def _refuse(data: object) -> bytes:
-    raise TypeError(f"expected bytes, bytearray, memoryview or str, not {type(data).__name__}")
+class SSLIOStream(IOStream):
+    """A TLS stream over a socket.
+
+    Args:
+        socket: a plain socket, connected or not, or an :class:`ssl.SSLSocket` whose handshake hasn't begun
+            (``do_handshake_on_connect=False``), whose context, side and peer's name are taken.
+        ssl_options: a context, or a dict for :func:`~asynchttp.netutil.ssl_options_to_context`; default: a client's
+            context that verifies its peer.
+        server_side: whether the peer is the client of the handshake.
+
+    The handshake begins when the stream is connected. Data may be written and reads started before it is over.
+    Further arguments: :class:`BaseIOStream`.  Source: Tornado ``iostream.SSLIOStream``.
+    """
+
+    @accepts_io_loop(at=1)
+    def __init__(
+        self,
+        socket: "socket.socket | ssl.SSLSocket | TLSSocket",
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+        *,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        server_side: bool = False,
+        io_loop: IOLoop | None = None,
+    ) -> None:
+        self._server_hostname: str | None = None
+        wrapped = isinstance(socket, ssl.SSLSocket)
+        if isinstance(socket, ssl.SSLSocket):
+            plain, context, server_side, self._server_hostname = take_ssl_socket(socket)
+        else:
+            plain = socket.plain if isinstance(socket, TLSSocket) else socket
+            context = netutil.ssl_options_to_context(
+                ssl_options or _default_context(server_side), server_side=server_side
+            )
+        super().__init__(plain, max_buffer_size, read_chunk_size, max_write_buffer_size, io_loop=io_loop)
+        self.socket = TLSSocket(plain, context, server_side)
+        self._handshake_waiter: asyncio.Future[Any] | None = None
+        self._handshake_done = False
+        # The plain transport that start_tls goes on with.
+        self._plain_transport: asyncio.Transport | None = None
+        # (fd, address) for the log, when the socket can't tell any more.
+        self._peer: tuple[int, Any] = (-1, None)
+        if wrapped and _peer_name(plain) is not None:
+            self._attach()
+
+    def _can_half_close(self) -> bool:
+        return False
+
+    def _expect_server(self, server_hostname: str | None) -> None:
+        if server_hostname is not None:
+            self._server_hostname = server_hostname
+
+    def _adopt(self, transport: asyncio.Transport) -> Any:
+        return PacedTransport(transport, lambda: self._writing_paused)
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        if self._transport is None or self._transport.pump():
+            super().resume_writing()
+        else:
+            self._resolve_writes()
+
+    # -- handshake -------------------------------------------------------------------------------------------------
+
+    @accepts_callback(at=0, with_result=False)
+    def wait_for_handshake(self) -> "asyncio.Future[SSLIOStream]":
+        """Wait until the handshake is over.
+
+        Returns: a future of the stream.
+        Raises:
+            RuntimeError: somebody waits already.
+            ssl.SSLError: the handshake failed.
+            StreamClosedError: the stream closed before it was over.
+        Source: Tornado ``SSLIOStream.wait_for_handshake``.
+        """
+        if self._handshake_waiter is not None:
+            raise RuntimeError("Already waiting")
+        future: asyncio.Future[SSLIOStream] = self._loop.create_future()
+        if self._handshake_done:
+            future.set_result(self)
+        elif self._closed:
+            fail(future, self.error or StreamClosedError())
+        else:
+            self._handshake_waiter = future
+            self._attach()
+        return future
+
+    def _resolve_connect(self) -> None:
+        if self._handshake_done:
+            super()._resolve_connect()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if not self._closed:
+            self._handshake_done = True
+            self.socket.handshake_done(transport.get_extra_info("ssl_object"))
+            self._resolve_connect()
+            waiter, self._handshake_waiter = self._handshake_waiter, None
+            if waiter is not None and not waiter.done():
+                waiter.set_result(self)
+        super().connection_made(transport)
+
+    async def _make_transport(self) -> None:
+        tls = self.socket
+        self._peer = (tls.fileno(), _peer_name(tls.plain))
+        if self._plain_transport is not None:
+            transport = await self._loop.start_tls(
+                self._plain_transport,
+                self,
+                tls.context,
+                server_side=tls.server_side,
+                server_hostname=None if tls.server_side else self._server_hostname or "",
+            )
+            self._plain_transport = None
+            assert transport is not None
+            self.connection_made(transport)
+        elif tls.server_side:
+            await self._loop.connect_accepted_socket(lambda: self, tls.plain, ssl=tls.context)
+        else:
+            await self._loop.create_connection(
+                lambda: self, sock=tls.plain, ssl=tls.context, server_hostname=self._server_hostname or ""
+            )
+
+    def _take_over(self, plain: IOStream) -> None:
+        """Go on with the connection of ``plain``, which ends as a stream without closing it."""
+        self._plain_transport, plain._transport = plain._transport, None
+        if plain._attaching is not None and self._plain_transport is None:
+            plain._attaching.cancel()
+        plain._closed = True
+        plain.socket = None
+        self._attach()
+
+    def _close_if_cancelled(self, future: "asyncio.Future[Any]") -> None:
+        if future.cancelled():
+            self.close()
+
+    def _attach_failed(self, error: Exception) -> None:
+        if not handshake_was_cut_off(error):
+            gen_log.warning("SSL Error on %s %s: %s", *self._peer, error)
+        self._abort(error)
+
+    # -- closing ---------------------------------------------------------------------------------------------------
+
+    def _release_transport(self) -> None:
+        if self._transport is not None:
+            # What was written is encrypted and on its way to the plain transport, which uvloop sends from at the end
+            # of this turn: so the goodbye first, the cut in the next turn.
+            transport, self._transport = self._transport, None
+            transport.close()
+            if not self._loop.is_closed():
+                self._loop.call_soon(transport.abort)
+            self.socket = None
+            return
+        if self._plain_transport is not None:
+            self._plain_transport.abort()
+        super()._release_transport()
+
+    def _send_unsent(self, sock: socket.socket, unsent: list[bytes]) -> None:
+        """Without a handshake nothing can be sent."""
+
+    def _fail_waiters(self, error: StreamClosedError) -> None:
+        reason = self.error or StreamClosedError()
+        waiter, self._handshake_waiter = self._handshake_waiter, None
+        if waiter is not None:
+            fail(waiter, reason)
+        if self._connect_future is not None and not self._handshake_done and isinstance(reason, ssl.SSLError):
+            fail(self._connect_future, reason)
+        super()._fail_waiters(error)
 
 
-def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
-    """Fail a future that nobody has to look at."""
-    if not future.done():
-        future.set_exception(error)
-        future.exception()
+class PipeIOStream(BaseIOStream):
+    """A stream over one end of a pipe: it reads or writes, not both.
+
+    Args:
+        fd: becomes non-blocking and the stream's own.
+
+    Further arguments: :class:`BaseIOStream`.  Source: Tornado ``iostream.PipeIOStream``.
+    """
+
+    @accepts_io_loop(at=1)
+    def __init__(
+        self,
+        fd: int,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        max_write_buffer_size: int | None = None,
+        *,
+        io_loop: IOLoop | None = None,
+    ) -> None:
+        self.fd = fd
+        os.set_blocking(fd, False)
+        super().__init__(max_buffer_size, read_chunk_size, max_write_buffer_size, io_loop=io_loop)
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def close_fd(self) -> None:
+        os.close(self.fd)
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        try:
+            return os.readv(self.fd, [buf])
+        except BlockingIOError:
+            return None
+
+    def write_to_fd(self, data: memoryview) -> int | None:
+        try:
+            return os.write(self.fd, data)
+        except BlockingIOError:
+            return None
+
+
+def _default_context(server_side: bool) -> ssl.SSLContext:
+    return netutil._server_ssl_defaults() if server_side else netutil._client_ssl_defaults()
+
+
+def _peer_name(sock: socket.socket) -> Any:
+    """The peer's address, ``None`` without one."""
+    try:
+        return sock.getpeername()
+    except OSError:
+        return None

@@ -287,7 +287,7 @@ def add_accept_handler(
 class _Acceptor:
     """One listener on one loop. "How accepting works" at the top of the module is about this class."""
 
-    __slots__ = ("_callback", "_fd", "_io_loop", "_pause", "_removed", "_resume_timer", "_sock")
+    __slots__ = ("_callback", "_fd", "_io_loop", "_pause", "_registration", "_resume_timer", "_sock")
 
     _last_warning = float("-inf")  # of the process, on the monotonic clock
 
@@ -297,15 +297,12 @@ class _Acceptor:
         self._callback = callback
         self._io_loop = io_loop
         self._pause = 0.0
-        self._removed = False
         self._resume_timer: object | None = None
         sock.setblocking(False)
         io_loop.add_handler(sock, self._on_readable, IOLoop.READ)
+        self._registration = io_loop._handlers[self._fd]
 
     def remove(self) -> None:
-        if self._removed:
-            return
-        self._removed = True
         if self._resume_timer is not None:
             self._io_loop.remove_timeout(self._resume_timer)
             self._resume_timer = None
@@ -313,9 +310,8 @@ class _Acceptor:
             self._io_loop.remove_handler(self._fd)
 
     def _is_registered(self) -> bool:
-        # By identity: the descriptor's number may belong to somebody else by now.
-        registered = self._io_loop.handlers.get(self._fd)
-        return registered is not None and registered[0] is self._sock
+        # By identity: the number, and even the socket, may have been registered anew by somebody else.
+        return self._io_loop._handlers.get(self._fd) is self._registration
 
     def _on_readable(self, sock: socket.socket, events: int) -> None:
         for _ in range(_ACCEPTS_PER_TURN):
@@ -337,7 +333,7 @@ class _Acceptor:
                 # descriptor under a transport is worse. If nobody kept it, it goes with its last reference.
                 self._io_loop.handle_callback_exception(self._callback)
             del connection, address
-            if self._removed or not self._is_registered():
+            if not self._is_registered():
                 return
 
     def _rest(self, error: OSError) -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import inspect
+import os
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from asynchttp import netutil, process
+from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp.ioloop import IOLoop
-from asynchttp.iostream import IOStream
+from asynchttp.iostream import IOStream, SSLIOStream
 from asynchttp.log import app_log
 
 __all__ = ["TCPServer"]
@@ -23,16 +26,31 @@ class TCPServer:
     ...             await stream.write(await stream.read_until(b"\\n"))
 
     Args:
+        ssl_options: speak TLS: an :class:`ssl.SSLContext`, or a dict for
+            :func:`~asynchttp.netutil.ssl_options_to_context` with at least ``certfile``.
         max_buffer_size, read_chunk_size: of each :class:`~asynchttp.iostream.IOStream`.
 
+    With TLS :meth:`handle_stream` is called before the handshake.
+
+    Raises: :exc:`KeyError` for ``ssl_options`` without ``certfile``, :exc:`ValueError` for a file that doesn't exist.
     Source: Tornado ``tcpserver.TCPServer``.
     """
 
-    def __init__(self, max_buffer_size: int | None = None, read_chunk_size: int | None = None) -> None:
+    @accepts_io_loop(at=0, none_is_loop=True)
+    def __init__(
+        self,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        max_buffer_size: int | None = None,
+        read_chunk_size: int | None = None,
+        *,
+        io_loop: IOLoop | None = None,
+    ) -> None:
+        self.ssl_options = _checked_ssl_options(ssl_options)
         self.max_buffer_size = max_buffer_size
         self.read_chunk_size = read_chunk_size
         #: the loop that accepts, once there is one
-        self.io_loop: IOLoop | None = None
+        self.io_loop: IOLoop | None = io_loop
+        self._ssl_context: ssl.SSLContext | None = None
         self._sockets: dict[int, socket.socket] = {}
         self._removers: dict[int, Callable[[], None]] = {}
         self._pending: list[socket.socket] = []
@@ -98,11 +116,14 @@ class TCPServer:
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept on listening sockets, which become the server's own."""
-        self.io_loop = IOLoop.current()
+        if self.io_loop is None:
+            self.io_loop = IOLoop.current()
+        if self.ssl_options is not None and self._ssl_context is None:
+            self._ssl_context = netutil.ssl_options_to_context(self.ssl_options, server_side=True)
         for sock in sockets:
             fd = sock.fileno()
             self._sockets[fd] = sock
-            self._removers[fd] = netutil.add_accept_handler(sock, self._accepted)
+            self._removers[fd] = netutil.add_accept_handler(sock, self._accepted, self.io_loop)
 
     def add_socket(self, socket: socket.socket) -> None:
         """Accept on one listening socket."""
@@ -139,17 +160,23 @@ class TCPServer:
     def _accepted(self, connection: socket.socket, address: Any) -> None:
         assert self.io_loop is not None
         try:
-            stream = IOStream(
-                connection,
-                max_buffer_size=self.max_buffer_size,
-                read_chunk_size=self.read_chunk_size,
-                io_loop=self.io_loop,
-            )
-            result = self.handle_stream(stream, address)
+            result = self.handle_stream(self._make_stream(connection), address)
             if result is not None and inspect.isawaitable(result):
                 self._run(result)
         except Exception:
             app_log.error("Error in connection callback", exc_info=True)
+
+    def _make_stream(self, connection: socket.socket) -> IOStream:
+        if self._ssl_context is None:
+            return IOStream(connection, self.max_buffer_size, self.read_chunk_size, io_loop=self.io_loop)
+        return SSLIOStream(
+            connection,
+            self.max_buffer_size,
+            self.read_chunk_size,
+            ssl_options=self._ssl_context,
+            server_side=True,
+            io_loop=self.io_loop,
+        )
 
     def _run(self, awaitable: Any) -> None:
         """Keep a coroutine of ``handle_stream`` alive, and log what it raises."""
@@ -162,3 +189,15 @@ class TCPServer:
         self._tasks.discard(future)
         if not future.cancelled() and (error := future.exception()) is not None:
             app_log.error("Exception in callback %r", self.handle_stream, exc_info=error)
+
+
+def _checked_ssl_options(options: dict[str, Any] | ssl.SSLContext | None) -> dict[str, Any] | ssl.SSLContext | None:
+    """The same, if the files that it names exist: better now than at the first connection."""
+    if isinstance(options, dict):
+        if "certfile" not in options:
+            raise KeyError("ssl_options has no 'certfile'")
+        for name in ("certfile", "keyfile", "ca_certs"):
+            path = options.get(name)
+            if path is not None and not os.path.exists(path):
+                raise ValueError(f'{name} "{path}" does not exist')
+    return options

@@ -165,9 +165,7 @@ class Configurable:
     """A base class whose constructor returns an instance of a subclass that was chosen at run time.
 
     ``Base.configure(Subclass, option=1)`` (or a dotted name) makes ``Base()`` return a ``Subclass``.
-    Calling a subclass directly ignores the choice of the class, and keeps the configured options. A
-    subclass initialises itself in ``initialize``; ``configure`` keyword arguments are defaults for its
-    parameters.
+    Calling a subclass directly ignores what was configured. Instances are initialised by ``initialize``.
     """
 
     __impl_class: ClassVar[Any] = None

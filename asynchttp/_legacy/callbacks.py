@@ -1,8 +1,8 @@
 """``callback=`` on methods that return a future: Tornado 2–5's way to wait.
 
 A method that is marked with :func:`accepts_callback` stays as it is for who awaits it. Who gives a callback gets
-``None`` back, and the callback is called by the loop, never inside the call. When the operation fails the callback
-isn't called; the close callback and ``stream.error`` tell.
+``None`` back, and the callback is called by the loop, never inside the call. When the operation fails the callback isn't
+called; the close callback and ``stream.error`` tell.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from asynchttp._legacy.contexts import wrap
 from asynchttp.log import app_log
 
 __all__ = ["accepts_callback"]
@@ -29,10 +30,7 @@ def accepts_callback(at: int, *, with_result: bool = True) -> Callable[[_Method]
     """
 
     def decorate(method: _Method) -> _Method:
-        @functools.wraps(method)
-        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if len(args) <= at and "callback" not in kwargs:  # HOT: once per awaited operation
-                return method(self, *args, **kwargs)
+        def with_callback(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             callback = kwargs.pop("callback", None)
             if callback is None and len(args) > at and (args[at] is None or callable(args[at])):
                 callback, args = args[at], args[:at] + args[at + 1 :]
@@ -41,8 +39,23 @@ def accepts_callback(at: int, *, with_result: bool = True) -> Callable[[_Method]
             future = method(self, *args, **kwargs)
             if callback is None:
                 return future
-            future.add_done_callback(functools.partial(_deliver, self, callback, with_result))
+            future.add_done_callback(functools.partial(_deliver, self, wrap(callback), with_result))
             return None
+
+        if at == 1:
+
+            @functools.wraps(method)
+            def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+                # HOT: once per awaited operation. One argument is the ordinary case.
+                if len(args) == 1 and not kwargs:
+                    return method(self, args[0])
+                return with_callback(self, args, kwargs)
+
+        else:
+
+            @functools.wraps(method)
+            def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+                return with_callback(self, args, kwargs)
 
         return cast(_Method, wrapper)
 

@@ -2,24 +2,21 @@
 
 How this works
 ==============
-``with StackContext(factory): start_something(callback)`` promises that ``callback``, run later by the loop, runs inside
-``with factory():`` as well, and so does all that it starts in turn.
+``with StackContext(factory): start_something(callback)`` promises that ``callback``, run later by the loop,
+runs inside ``with factory():`` as well, and so does all that it starts in turn.
 
-The contexts that are in force are a tuple in a ``ContextVar``. Asyncio copies the variable's value with every callback,
-timer, reader and done-callback that is registered, so capturing costs nothing here. What remains is to enter the
-contexts when such a callback runs, and there is one place for it: the function that ``@enters_stack_contexts``
-decorates, through which the IOLoop calls all user code.
+The contexts that are in force are a tuple in a ``ContextVar``. Asyncio copies the variable's value with
+every callback, timer, reader and done-callback that is registered, so capturing costs nothing here. What
+remains is to enter the contexts when such a callback runs, and there is one place for it: ``call`` in
+``_loops.py``, decorated with ``@enters_stack_contexts``, through which the loop calls all user code.
 
-Invariant: inside a decorated call, the contexts in the variable are those that have been entered, unless a
-``NullContext`` hides them.
-
-``wrap`` is for callbacks that are stored without help of asyncio. What it returns carries its contexts with it, and so
-is never run in those of the code that happens to schedule it.
+``wrap`` is for callbacks that are stored without help of asyncio. What it returns carries its contexts with
+it, and so is never run in those of the code that happens to schedule it.
 """
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -30,9 +27,6 @@ __all__ = [
     "NullContext",
     "StackContext",
     "StackContextInconsistentError",
-    "enters_stack_contexts",
-    "guards_stack_contexts",
-    "leaves_stack_contexts",
     "run_with_stack_context",
     "wrap",
 ]
@@ -46,7 +40,7 @@ ExceptionHandler = Callable[[type[BaseException], BaseException, TracebackType |
 
 
 class StackContextInconsistentError(Exception):
-    """A ``with StackContext(...)`` block was left in another order than it was entered: mostly a ``yield`` inside it."""
+    """A ``with StackContext`` block was not left where it was entered, mostly because of a ``yield`` in it."""
 
 
 class _Context:
@@ -121,10 +115,12 @@ class StackContext(_Context):
 
 
 class ExceptionStackContext(_Context):
-    """A context that gives the exceptions of the block, and of each callback that starts from it, to a handler.
+    """A context that gives the exceptions of the block, and of each callback that starts from it, to a
+    handler.
 
     Args:
-        exception_handler: called with type, value and traceback; returns true when the exception ends with it.
+        exception_handler: called with type, value and traceback; returns true when the exception ends with
+            it.
         delay_warning: accepted for Tornado 5.1, whose deprecation warning it delayed; there is none here.
     """
 
@@ -185,18 +181,19 @@ class NullContext:
         _contexts.reset(self._tokens.pop())
 
 
-@contextlib.contextmanager
-def _in_force(contexts: tuple[_Context, ...]) -> Iterator[None]:
-    """Put ``contexts`` into the variable, and enter them, the outermost first."""
-    contexts = tuple(context for context in contexts if context.active)
-    token = _contexts.set(contexts)
-    try:
-        with contextlib.ExitStack() as stack:
-            for context in contexts:
-                stack.enter_context(context.reentry())
-            yield
-    finally:
-        _contexts.reset(token)
+def _call_inside(contexts: tuple[_Context, ...], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call ``function`` inside ``contexts``, of which the last is the innermost."""
+    with contextlib.ExitStack() as stack:
+        for context in contexts:
+            stack.enter_context(context.reentry())
+        return function(*args, **kwargs)
+
+
+def _still_active(contexts: tuple[_Context, ...]) -> tuple[_Context, ...]:
+    for context in contexts:
+        if not context.active:
+            return tuple(each for each in contexts if each.active)
+    return contexts
 
 
 class _Wrapped:
@@ -208,8 +205,12 @@ class _Wrapped:
         self._contexts = contexts
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with _in_force(self._contexts):
-            return self._function(*args, **kwargs)
+        contexts = _still_active(self._contexts)
+        token = _contexts.set(contexts)
+        try:
+            return _call_inside(contexts, self._function, *args, **kwargs)
+        finally:
+            _contexts.reset(token)
 
     def __repr__(self) -> str:
         return repr(self._function)
@@ -245,10 +246,24 @@ def enters_stack_contexts(call: Callable[..., Any]) -> Callable[..., Any]:
         contexts = _contexts.get()
         if not contexts or _carries_contexts(callback):
             return call(callback, *args)
-        with _in_force(contexts):
-            return call(callback, *args)
+        active = _still_active(contexts)
+        if active is not contexts:
+            # Not undone: this asyncio context belongs to the callback, and what is deactivated stays so.
+            _contexts.set(active)
+        return _call_inside(active, call, callback, *args)
 
     return call_in_contexts
+
+
+def set_contexts_in_force(contexts: tuple[_Context, ...]) -> None:
+    """Replace the contexts that callbacks registered from now on will be run in."""
+    global _ever_used
+    _ever_used = True
+    _contexts.set(contexts)
+
+
+#: Returns the contexts that a callback registered now will be run in.
+contexts_in_force = _contexts.get
 
 
 def leaves_stack_contexts(method: Callable[Concatenate[_S, _P], _T]) -> Callable[Concatenate[_S, _P], _T]:
@@ -260,26 +275,3 @@ def leaves_stack_contexts(method: Callable[Concatenate[_S, _P], _T]) -> Callable
             return method(self, *args, **kwargs)
 
     return call_without_contexts
-
-
-def guards_stack_contexts(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate ``step(gen, resume, *args)``, which runs ``gen`` up to its next ``yield`` by calling ``resume``.
-
-    A generator that yields inside ``with StackContext`` gets a ``StackContextInconsistentError`` there.
-    """
-
-    def guarded_step(gen: Any, resume: Callable[..., Any], *args: Any) -> Any:
-        contexts = _contexts.get()
-        if not contexts:
-            yielded = step(gen, resume, *args)
-        else:
-            with _in_force(contexts):
-                yielded = step(gen, resume, *args)
-        if _contexts.get() is contexts:
-            return yielded
-        try:
-            return gen.throw(StackContextInconsistentError("yield inside a 'with StackContext' block"))
-        finally:
-            _contexts.set(contexts)
-
-    return guarded_step
