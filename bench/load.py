@@ -1,0 +1,185 @@
+"""Our own load generator: bare uvloop protocols that count exact answers, in a process of its own.
+
+How this works: the runner starts ``python -m bench.load``, writes one JSON object to its input and reads
+one from its output. The process opens all connections, sends, and lets them run in for ``WARM_UP`` seconds.
+Then it notes the number of answers, the time and the *server's* CPU clocks, and again after the window: all
+three belong to the same instants, so accepting and closing connections is not measured. At last it sends
+nothing more and waits for what is under way: an answer that never becomes complete is an error, as are a
+wrong one and a lost connection.
+"""
+
+import asyncio
+import importlib.metadata
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench.cpu import children_on, cpu_seconds
+from bench.work import Answer, BenchError, Found, Work
+
+#: Seconds of load before the measured window.
+WARM_UP = 0.15
+
+#: Seconds that answers may take to become complete after the window.
+DRAIN_TIMEOUT = 5.0
+
+#: Seconds beyond the window after which the process is given up.
+PATIENCE = 20.0
+
+
+class OwnGenerator:
+    """The runner's side."""
+
+    name = f"own generator (python -m bench.load, uvloop {importlib.metadata.version('uvloop')}, one process)"
+
+    def measure(self, work: Work, core: int | None) -> Found:
+        """Run the generator on ``core``. Its figures exclude connecting, the warm-up and the drain."""
+        root = Path(__file__).resolve().parent.parent
+        order = json.dumps(
+            {
+                **asdict(work),
+                "request": work.request.decode("latin-1"),
+                "answer": {
+                    "size": work.answer.size,
+                    "starts": work.answer.starts.decode("latin-1"),
+                    "ends": work.answer.ends.decode("latin-1"),
+                },
+            }
+        )
+        with children_on(core):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench.load"],
+                cwd=root,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        with process:
+            try:
+                out, err = process.communicate(order, timeout=work.seconds + PATIENCE)
+            except BaseException as error:
+                process.kill()
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise BenchError(f"the generator did not end within {error.timeout:g} s") from None
+                raise
+        if process.returncode != 0:
+            raise BenchError(err.strip() or f"the generator ended with code {process.returncode}")
+        return Found(**json.loads(out))
+
+
+class Load:
+    """What all connections of one measurement share."""
+
+    def __init__(self, request: bytes, answer: Answer) -> None:
+        self.request = request
+        self.answer = answer
+        self.answers = 0
+        self.sending = True
+        self.under_way = 0  # connections that wait for an answer
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def fail(self, why: str) -> None:
+        if not self.over.done():
+            self.over.set_exception(BenchError(why))
+
+
+class Connection(asyncio.Protocol):
+    """Sends the request, waits for the whole answer, sends again."""
+
+    __slots__ = ("_answer", "_load", "_partial", "_request", "_write")
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._request = load.request
+        self._answer = load.answer
+        self._partial = bytearray()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # TCP gives this
+        self._write = transport.write
+        self._load.under_way += 1
+        self._write(self._request)
+
+    def data_received(self, data: bytes | bytearray) -> None:
+        # HOT: once per answer. The work here is the ceiling of what can be measured.
+        answer, partial = self._answer, self._partial
+        if partial or len(data) < answer.size:
+            partial += data
+            if len(partial) < answer.size:
+                return
+            data, self._partial = partial, bytearray()
+        load = self._load
+        if not answer.fits(data):
+            load.fail(f"wrong answer, {len(data)} octets where {answer.size} were due: {bytes(data[:200])!r}")
+            return
+        load.answers += 1
+        if load.sending:
+            self._write(self._request)
+            return
+        load.under_way -= 1
+        if load.under_way == 0 and not load.over.done():
+            load.over.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._load.fail(f"connection lost after {self._load.answers} answers on all: {exc or 'closed by the server'}")
+
+
+async def run(work: Work) -> Found:
+    """Do ``work`` in this process. Raises BenchError as ``Generator.measure`` does."""
+    loop = asyncio.get_running_loop()
+    load = Load(work.request, work.answer)
+    transports = []
+    try:
+        for _ in range(work.connections):
+            transport, _ = await loop.create_connection(lambda: Connection(load), "127.0.0.1", work.port)
+            transports.append(transport)
+        return await _window(load, work)
+    finally:
+        load.over.cancel()
+        for transport in transports:
+            transport.abort()
+
+
+async def _window(load: Load, work: Work) -> Found:
+    """Warm up, measure, drain."""
+    await asyncio.wait([load.over], timeout=WARM_UP)
+    answers, began, cpu = load.answers, time.perf_counter(), cpu_seconds(work.pids)
+    await asyncio.wait([load.over], timeout=work.seconds)
+    answers, seconds, cpu = load.answers - answers, time.perf_counter() - began, cpu_seconds(work.pids) - cpu
+    load.sending = False
+    try:
+        async with asyncio.timeout(DRAIN_TIMEOUT):
+            await load.over
+    except TimeoutError:
+        raise BenchError(f"{load.under_way} of {work.connections} connections never got a whole answer") from None
+    if answers == 0:
+        raise BenchError("no answer within the window")
+    return Found(answers, seconds, cpu, answers * work.answer.size)
+
+
+def main() -> None:
+    order: dict[str, Any] = json.load(sys.stdin)
+    answer = order.pop("answer")
+    work = Work(
+        **{
+            **order,
+            "request": order["request"].encode("latin-1"),
+            "answer": Answer(answer["size"], answer["starts"].encode("latin-1"), answer["ends"].encode("latin-1")),
+        }
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            found = runner.run(run(work))
+    except (BenchError, OSError) as error:
+        sys.exit(str(error))
+    print(json.dumps(asdict(found)))
+
+
+if __name__ == "__main__":
+    main()
