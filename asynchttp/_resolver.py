@@ -25,8 +25,8 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
 
+from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._legacy.resolve import accepts_callback
-from asynchttp.ioloop import IOLoop
 from asynchttp.util import Configurable
 
 __all__ = [
@@ -71,11 +71,10 @@ def _numeric_family(text: str) -> socket.AddressFamily | None:
 
 
 class Resolver(Configurable):
-    """Looks up host names. ``Resolver()`` makes a `DefaultLoopResolver` unless ``Resolver.configure`` said
-    otherwise.
+    """Looks up host names.
 
-    The constructors take Tornado 4's ``io_loop`` and have no use for it. Source: Tornado
-    ``netutil.Resolver``.
+    ``Resolver()`` makes a `DefaultLoopResolver` unless ``Resolver.configure`` said otherwise. The constructors take
+    Tornado 4's ``io_loop`` and have no use for it. Source: Tornado ``netutil.Resolver``.
     """
 
     @classmethod
@@ -86,6 +85,7 @@ class Resolver(Configurable):
     def configurable_default(cls) -> type[Configurable]:
         return DefaultLoopResolver
 
+    # Those of subclasses take other arguments. `Configurable` hands each class what was meant for it.
     def initialize(self, io_loop: Any = None) -> None:
         pass
 
@@ -148,18 +148,16 @@ class DefaultExecutorResolver(Resolver):
 class ExecutorResolver(Resolver):
     """Uses a ``concurrent.futures.Executor``."""
 
-    def initialize(self, *args: Any, **kwargs: Any) -> None:
-        """Take ``(executor=None, close_executor=True)``, or with Tornado 4's ``io_loop`` in front of them.
+    @accepts_io_loop(at=0)
+    def initialize(  # type: ignore[override]  # see Resolver.initialize
+        self, executor: concurrent.futures.Executor | None = None, close_executor: bool = True, *, io_loop: Any = None
+    ) -> None:
+        """Set the executor.
 
         Args:
             executor: ``None``: block, as `BlockingResolver`.
             close_executor: whether `close` shuts it down.
         """
-        self._set_executor(*_without_io_loop(args, kwargs), **kwargs)
-
-    def _set_executor(
-        self, executor: concurrent.futures.Executor | None = None, close_executor: bool = True
-    ) -> None:
         self.executor = executor
         self.close_executor = close_executor and executor is not None
 
@@ -172,9 +170,7 @@ class ExecutorResolver(Resolver):
     async def resolve(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> Addresses:
         if self.executor is None:
             return _getaddrinfo(host, port, family)
-        return await asyncio.get_running_loop().run_in_executor(
-            self.executor, _getaddrinfo, host, port, family
-        )
+        return await asyncio.get_running_loop().run_in_executor(self.executor, _getaddrinfo, host, port, family)
 
 
 class ThreadedResolver(Resolver):
@@ -187,11 +183,8 @@ class ThreadedResolver(Resolver):
     _threadpool: ClassVar[concurrent.futures.ThreadPoolExecutor | None] = None
     _threadpool_pid: ClassVar[int | None] = None
 
-    def initialize(self, *args: Any, **kwargs: Any) -> None:
-        """Take ``(num_threads=10)``, or with Tornado 4's ``io_loop`` in front of it."""
-        self._set_threads(*_without_io_loop(args, kwargs), **kwargs)
-
-    def _set_threads(self, num_threads: int = 10) -> None:
+    @accepts_io_loop(at=0)
+    def initialize(self, num_threads: int = 10, *, io_loop: Any = None) -> None:  # type: ignore[override]
         self.num_threads = num_threads
 
     @accepts_callback
@@ -220,7 +213,7 @@ class OverrideResolver(Resolver):
         }
     """
 
-    def initialize(self, resolver: Resolver, mapping: Mapping[Any, Any]) -> None:
+    def initialize(self, resolver: Resolver, mapping: Mapping[Any, Any]) -> None:  # type: ignore[override]
         self.resolver = resolver
         self.mapping = mapping
 
@@ -242,14 +235,6 @@ class OverrideResolver(Resolver):
             host = self.mapping[host]
         # Resolvers written for Tornado 6 take three arguments.
         return self.resolver.resolve(host, port, family, *([callback] if callback is not None else []))
-
-
-def _without_io_loop(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """The positional arguments without Tornado 4's leading ``io_loop``; also drops the keyword."""
-    kwargs.pop("io_loop", None)
-    if args and (isinstance(args[0], IOLoop) or (args[0] is None and len(args) > 1)):
-        return args[1:]
-    return args
 
 
 def _getaddrinfo(host: str, port: int, family: int, flags: int = 0) -> Addresses:

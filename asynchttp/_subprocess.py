@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from asynchttp import iostream
+from asynchttp import iostream, stack_context
 from asynchttp.ioloop import IOLoop
 
 __all__ = ["Subprocess"]
@@ -56,9 +56,7 @@ class Subprocess:
             for name in ("stdin", "stdout", "stderr"):
                 if kwargs.get(name) is Subprocess.STREAM:
                     read_end, write_end = os.pipe()
-                    ours[name], kwargs[name] = (
-                        (write_end, read_end) if name == "stdin" else (read_end, write_end)
-                    )
+                    ours[name], kwargs[name] = (write_end, read_end) if name == "stdin" else (read_end, write_end)
                     theirs.append(kwargs[name])
             self.proc = subprocess.Popen(*args, **kwargs)
         except BaseException:
@@ -85,7 +83,7 @@ class Subprocess:
         The argument is negative for a process that a signal killed. One slot: a second callback replaces one
         that wasn't called yet. Source: Tornado ``Subprocess.set_exit_callback``.
         """
-        self._exit_callback = callback
+        self._exit_callback = stack_context.wrap(callback)
         self._watch()
 
     def wait_for_exit(self, raise_error: bool = True) -> "asyncio.Future[int]":

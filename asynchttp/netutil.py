@@ -207,9 +207,7 @@ def _bind(address: str | None, af: int, proto: int, where: Any, reuse_port: bool
             return None  # containers whose /etc/hosts has ::1 and whose loopback interface hasn't
         if error.errno is None:
             raise
-        raise OSError(
-            error.errno, f"cannot listen on {where[0]} port {where[1]}: {error.strerror}"
-        ) from error
+        raise OSError(error.errno, f"cannot listen on {where[0]} port {where[1]}: {error.strerror}") from error
     return sock
 
 
@@ -459,6 +457,4 @@ def ssl_wrap_socket(
     Source: Tornado ``netutil.ssl_wrap_socket``.
     """
     context = ssl_options_to_context(ssl_options, server_side=server_side)
-    return context.wrap_socket(
-        socket, server_hostname=server_hostname, server_side=bool(server_side), **kwargs
-    )
+    return context.wrap_socket(socket, server_hostname=server_hostname, server_side=bool(server_side), **kwargs)

@@ -82,9 +82,7 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     if _task_id is not None:
         raise AssertionError(f"fork_processes() called by its own child {_task_id}")
     if asyncio._get_running_loop() is not None:
-        raise RuntimeError(
-            "fork_processes() inside a running event loop: it can't be shared, fork before it starts"
-        )
+        raise RuntimeError("fork_processes() inside a running event loop: it can't be shared, fork before it starts")
     if num_processes is None or num_processes <= 0:
         num_processes = cpu_count()
     if max_restarts is None:

@@ -86,8 +86,7 @@ class TCPClient:
 
         Returns: a connected `IOStream`; with TLS an `SSLIOStream` after its handshake. The caller closes it.
         Raises:
-            TimeoutError: the message tells what took too long: resolving, connecting to which addresses, or
-                TLS.
+            TimeoutError: the message tells what took too long: resolving, connecting to which addresses, or TLS.
             OSError: the name can't be resolved, or of the last attempt.
             TypeError: ``timeout`` is something else.
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias
 
+from asynchttp._legacy.contexts import wrap
 from asynchttp.ioloop import IOLoop
 
 __all__ = ["accepts_callback"]
@@ -30,10 +31,12 @@ def accepts_callback(resolve: _Resolve) -> Callable[..., Awaitable[Any]]:
         if callback is None:
             return resolve(self, host, port, family)
 
-        async def resolve_and_call() -> None:
-            callback(await resolve(self, host, port, family))
+        io_loop, callback = IOLoop.current(), wrap(callback)
 
-        IOLoop.current().add_callback(resolve_and_call)
+        async def resolve_and_call() -> None:
+            io_loop.add_callback(callback, await resolve(self, host, port, family))
+
+        io_loop.add_callback(resolve_and_call)
         return None
 
     return wrapper
