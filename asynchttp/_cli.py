@@ -113,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         options = _make_parser().parse_args(arguments)
-        server = _make_server(*options.target, _load(*options.target, options.app_dir))
+        module, attribute = options.target
+        server = _make_server(module, attribute, _load(module, attribute, options.app_dir))
         # No effect where the application has configured logging itself.
         logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         _run(server, options)

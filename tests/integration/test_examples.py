@@ -1,0 +1,170 @@
+"""The programs in ``examples/`` as processes, with real clients."""
+
+import asyncio
+import signal
+import sys
+
+import aiohttp
+import pytest
+
+from tests.support.ports import free_port
+from tests.support.processes import ROOT, Process, start, start_python
+from tests.support.rawclient import RawClient
+
+# The loop under test is the one of the other process; the client's doesn't matter.
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+
+# Runs an example's coroutine on the loop of ASYNCHTTP_LOOP instead of asyncio.run's.
+ON_LOOP = """
+import asyncio, importlib, sys
+from asynchttp import ioloop
+main = importlib.import_module(sys.argv[1]).main
+with asyncio.Runner(loop_factory=ioloop.new_asyncio_loop) as runner:
+    runner.run(main(0))
+"""
+
+# The classic demo listens on 8888, which may be taken on the machine of the test: only that number is changed. The
+# demo prints nothing, so the loop that it will start is asked to tell when it runs.
+CLASSIC = """
+import sys
+from asynchttp import ioloop
+source = open("examples/hello_callback.py").read()
+assert source.count("8888") == 1
+port = sys.argv[1]
+address = f"http://127.0.0.1:{port}"
+ioloop.IOLoop.instance().add_callback(lambda: print("listening on", address, flush=True))
+exec(compile(source.replace("8888", port), "hello_callback.py", "exec"))
+"""
+
+
+def start_classic(loop_name: str) -> Process:
+    return start_python("-c", CLASSIC, str(free_port()), env={"ASYNCHTTP_LOOP": loop_name})
+
+
+def start_await(module: str, loop_name: str) -> Process:
+    return start_python("-c", ON_LOOP, module, env={"ASYNCHTTP_LOOP": loop_name})
+
+
+async def test_classic_demo_answers_a_client(loop_name: str) -> None:
+    with start_classic(loop_name) as process:
+        url = f"http://127.0.0.1:{process.wait_for_port()}/some/path?a=b"
+        async with aiohttp.ClientSession() as session:
+            for _ in range(3):
+                async with session.get(url) as response:
+                    assert response.status == 200
+                    assert await response.text() == "You requested /some/path?a=b\n"
+
+
+async def test_classic_demo_sends_the_octets_that_it_wrote_and_keeps_the_connection(loop_name: str) -> None:
+    with start_classic(loop_name) as process:
+        async with await RawClient.connect(process.wait_for_port()) as client:
+            for _ in range(2):
+                response = await client.request(b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert response.raw == b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\nYou requested /x\n"
+
+
+async def test_classic_demo_ends_by_keyboard_interrupt(loop_name: str) -> None:
+    with start_classic(loop_name) as process:
+        process.wait_for_port()
+        # Python's own way to end after a KeyboardInterrupt that nobody catches, as the demo always has.
+        assert process.stop(signal.SIGINT) == -signal.SIGINT
+        assert process.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+async def test_hello_await_under_asyncio_run_answers_and_ends_by_ctrl_c() -> None:
+    with start_python("-m", "examples.hello_await", "0") as process:
+        await check_source(process.wait_for_port())
+        assert process.stop(signal.SIGINT) == 0
+        assert process.stderr == ""
+
+
+async def test_hello_await_on_each_loop(loop_name: str) -> None:
+    with start_await("examples.hello_await", loop_name) as process:
+        await check_source(process.wait_for_port())
+
+
+async def test_hello_await_by_name(loop_name: str) -> None:
+    command = ["-m", "asynchttp", "examples.hello_await:handle", "--port", "0", "--loop", loop_name]
+    with start_python(*command) as process:
+        await check_source(process.wait_for_port())
+        assert process.stop(signal.SIGINT) == 0
+
+
+async def test_handler_that_returns_octets(loop_name: str) -> None:
+    command = ["-m", "asynchttp", "examples.hello_await:tiny", "--port", "0", "--loop", loop_name]
+    with start_python(*command) as process:
+        url = f"http://127.0.0.1:{process.wait_for_port()}/"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            assert (response.status, await response.read()) == (200, b"Hello, world!\n")
+
+
+async def check_source(port: int) -> None:
+    """Ask twice at once and once more: the answer is the example's own source."""
+    expected = (ROOT / "examples" / "hello_await.py").read_text()
+
+    async def ask(session: aiohttp.ClientSession) -> None:
+        async with session.get(f"http://127.0.0.1:{port}/") as response:
+            assert response.status == 200
+            assert response.headers["Content-Type"] == "text/x-python; charset=utf-8"
+            assert await response.text() == expected
+
+    async with aiohttp.ClientSession() as session:
+        await asyncio.gather(ask(session), ask(session))
+        await ask(session)
+
+
+async def check_echo(port: int) -> None:
+    async with await RawClient.connect(port) as one, await RawClient.connect(port) as other:
+        await one.send(b"half a ")
+        await other.send(b"first\nsecond\n")
+        assert await other.read_exactly(13) == b"first\nsecond\n"
+        await one.send(b"line\n")
+        assert await one.read_until(b"\n") == b"half a line\n"
+        long = b"x" * 60_000 + b"\n"
+        await one.send(long)
+        assert await one.read_exactly(len(long)) == long
+        one.shutdown_write()
+        assert await one.read_to_end() == b""
+
+
+async def test_echo_on_each_loop(loop_name: str) -> None:
+    with start_await("examples.echo", loop_name) as process:
+        await check_echo(process.wait_for_port())
+
+
+@pytest.mark.parametrize("module", ["examples.echo", "examples.echo_callback"])
+async def test_echo_as_a_program_ends_by_ctrl_c(module: str, loop_name: str) -> None:
+    # Without the warnings of development: a program may end with connections open, as the callback one does.
+    command = [sys.executable, "-m", module, "0"]
+    with start(command, env={"ASYNCHTTP_LOOP": loop_name}) as process:
+        await check_echo(process.wait_for_port())
+        assert process.stop(signal.SIGINT) == 0
+        assert process.stderr == ""
+
+
+@pytest.mark.parametrize("module", ["examples.echo", "examples.echo_callback"])
+async def test_echo_closes_on_a_line_without_end(module: str) -> None:
+    with start_python("-m", module, "0") as process:
+        async with await RawClient.connect(process.wait_for_port()) as client:
+            await client.send(b"x" * 65_537)
+            assert await client.read_to_end() == b""
+        process.kill()
+        assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize("module", ["examples.echo", "examples.echo_callback"])
+async def test_echo_takes_peers_that_leave_in_the_middle(module: str, loop_name: str) -> None:
+    with start_python("-m", module, "0", env={"ASYNCHTTP_LOOP": loop_name}) as process:
+        port = process.wait_for_port()
+        for number in range(40):
+            client = await RawClient.connect(port)
+            await client.send(b"line\n" * (number % 4 + 1))
+            client.abort() if number % 2 else client.close()
+        await check_echo(port)
+        process.kill()
+        assert process.stderr == ""
+
+
+async def test_readme_shows_the_classic_demo_as_it_is() -> None:
+    demo = (ROOT / "examples" / "hello_callback.py").read_text().replace("\n\n\n", "\n\n")
+    assert f"```python\n{demo}```" in (ROOT / "README.md").read_text()

@@ -1,0 +1,299 @@
+"""The benchmark's figures: statistics on known numbers, what wrk really prints, the tables, the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from bench import wrk
+from bench.__main__ import main
+from bench.catalog import BASE, ECHO_SERVERS, HTTP_SERVERS, Server, choose
+from bench.report import Report, read
+from bench.runner import Settings
+from bench.scenarios import HEADERS, echo_scenario, http_scenario
+from bench.stats import Sample, Summary, rows, summary
+from bench.work import Answer, BenchError, Found, Work
+
+HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, world!"
+
+
+def sample(server: str, number: int, requests: int, cpu_seconds: float, seconds: float = 1.0) -> Sample:
+    return Sample("http-minimal", server, number, requests, seconds, cpu_seconds, requests * 52, 0.0)
+
+
+# Within rounds ours/raw is 1.5, 2 and 1.25 in CPU time per request, and 0.5, 0.5 and 0.8 in requests per second; the
+# medians of requests per second, 50,000 and 100,000, come from different rounds.
+SAMPLES = [
+    sample("raw", 1, 100_000, 0.8),  # 8 µs
+    sample("ours", 1, 50_000, 0.6),  # 12 µs
+    sample("ours", 2, 30_000, 0.6),  # 20 µs
+    sample("raw", 2, 60_000, 0.6),  # 10 µs
+    sample("raw", 3, 250_000, 1.0, seconds=2.0),  # 4 µs
+    sample("ours", 3, 200_000, 1.0, seconds=2.0),  # 5 µs
+]
+
+
+def figures(one: Summary | None) -> tuple[float, float, float]:
+    assert one is not None
+    return one.median, one.low, one.high
+
+
+def report(samples: list[Sample], **changed: object) -> Report:
+    parts: dict[str, object] = {
+        "work": "http",
+        "started": "2026-01-02T03:04:05+00:00",
+        "generator": "a generator",
+        "settings": Settings(3, 1.0, 64, 1, 0),
+        "base": "raw",
+        "versus": "tornado",
+        "left_out": {},
+        "scenarios": {"http-minimal": "HTTP hello"},
+        "machine": {"processor": "a processor", "cores": 2, "system": "Linux"},
+        "versions": {"python": "CPython 3.11.7"},
+        "load_average": 0.1,
+        "complaints": {},
+        "samples": samples,
+    }
+    return Report(**{**parts, **changed})  # type: ignore[arg-type] # a test's shorthand
+
+
+def test_sample_figures_come_from_counts() -> None:
+    one = sample("raw", 1, 50_000, 0.6, seconds=0.5)
+    assert (one.rate, one.cpu_us, one.busy) == pytest.approx((100_000, 12, 1.2))
+
+
+def test_summary_is_median_low_high() -> None:
+    assert summary([5.0, 1.0, 9.0]) == Summary(5.0, 1.0, 9.0)
+    assert summary([1.0, 2.0, 4.0, 10.0]) == Summary(3.0, 1.0, 10.0)
+    assert summary([7.0]) == Summary(7.0, 7.0, 7.0)
+
+
+def test_rows_keep_order_and_take_ratios_within_rounds() -> None:
+    raw, ours = rows(SAMPLES, base="raw", versus="raw")
+    assert (raw.server, ours.server) == ("raw", "ours")
+    assert figures(ours.cpu_us) == pytest.approx((12, 5, 20))
+    assert figures(ours.cpu_to_base) == pytest.approx((1.5, 1.25, 2))
+    assert figures(ours.rate_to_versus) == pytest.approx((0.5, 0.5, 0.8))
+    assert figures(raw.cpu_to_base) == (1, 1, 1)
+
+
+def test_row_without_its_other_server_has_no_ratio() -> None:
+    _, ours = rows(SAMPLES, base="raw", versus="tornado")
+    assert ours.cpu_to_base is not None
+    assert ours.rate_to_versus is None
+
+
+def test_ratio_uses_only_rounds_that_both_have() -> None:
+    _, ours = rows([*SAMPLES, sample("ours", 4, 1, 1.0)], base="raw", versus=None)
+    assert figures(ours.cpu_to_base) == pytest.approx((1.5, 1.25, 2))
+
+
+def test_table_shows_medians_with_spread() -> None:
+    lines = report(SAMPLES, versus="raw").text().splitlines()
+    (ours,) = [line for line in lines if line.startswith("ours ")]
+    assert "50,000 (30,000–100,000)" in ours
+    assert "12.00 (5.00–20.00)" in ours
+    assert "1.50 (1.25–2.00)" in ours
+    assert "0.50 (0.50–0.80)" in ours
+
+
+def test_table_leaves_out_the_column_of_an_absent_server() -> None:
+    assert "× raw" in report(SAMPLES).text()
+    assert "× tornado" not in report(SAMPLES).text()
+
+
+def test_report_names_what_spoils_a_run() -> None:
+    idle = Sample("http-minimal", "raw", 1, 100_000, 1.0, 0.5, 5_200_000, idle_cpu_seconds=0.25)
+    text = report(
+        [idle], left_out={"granian": ["granian"]}, load_average=1.5, complaints={"ours": "Traceback …\nKeyError: 1"}
+    ).text()
+    assert "Left out: granian (no granian)." in text
+    assert "Less than 90% busy: raw." in text
+    assert "up to 25.0% of a window" in text
+    assert "busy before the run (load average 1.5)" in text
+    assert "ours wrote to its standard error: … KeyError: 1" in text
+
+
+def test_stored_report_prints_the_same_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = report(SAMPLES)
+    before.write(tmp_path / "new" / "run.json")
+    assert read(tmp_path / "new" / "run.json") == before
+    assert main(["report", str(tmp_path / "new" / "run.json")]) == 0
+    assert capsys.readouterr().out == before.text() + "\n"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": 0}', '{"schema": 1}'])
+def test_file_that_is_no_report_is_refused(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_text(content)
+    assert main(["report", str(tmp_path / "run.json")]) == 2
+    assert f"bench: {tmp_path / 'run.json'}: " in capsys.readouterr().err
+
+
+# What wrk 4.1.0 from Debian printed with bench/wrk.lua, against: the raw server; one that answers 500; one that
+# closes after some answers; one whose answers are cut short; one that keeps half of each answer back.
+WRK_GOOD = """\
+Running 1s test @ http://127.0.0.1:7701/
+  1 threads and 64 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency   444.46us  409.53us   8.43ms   97.43%
+    Req/Sec   111.59k     5.93k  116.40k    90.91%
+  122074 requests in 1.10s, 6.05MB read
+Requests/sec: 110777.97
+Transfer/sec:      5.49MB
+RESULT requests=122074 microseconds=1101970 octets=6347848 connect=0 read=0 write=0 status=0 timeout=0
+"""
+WRK_STATUS = """\
+  116220 requests in 1.10s, 5.99MB read
+  Non-2xx or 3xx responses: 116220
+Requests/sec: 105674.34
+Transfer/sec:      5.44MB
+RESULT requests=116220 microseconds=1099794 octets=6275880 connect=0 read=0 write=0 status=116220 timeout=0
+"""
+WRK_CLOSED = """\
+  98372 requests in 1.10s, 4.88MB read
+  Socket errors: connect 0, read 983, write 0, timeout 0
+Requests/sec:  89428.12
+Transfer/sec:      4.43MB
+RESULT requests=98372 microseconds=1100012 octets=5115344 connect=0 read=983 write=0 status=0 timeout=0
+"""
+WRK_CUT = """\
+  0 requests in 1.10s, 571.44KB read
+  Socket errors: connect 0, read 13298, write 0, timeout 0
+Requests/sec:      0.00
+Transfer/sec:    519.70KB
+RESULT requests=0 microseconds=1099567 octets=585156 connect=0 read=13298 write=0 status=0 timeout=0
+"""
+WRK_STALLED = """\
+  0 requests in 1.00s, 176.00B read
+Requests/sec:      0.00
+Transfer/sec:     175.67B
+RESULT requests=0 microseconds=1001905 octets=176 connect=0 read=0 write=0 status=0 timeout=0
+"""
+
+
+def work(answer_size: int = len(HELLO)) -> Work:
+    answer = Answer(answer_size, b"HTTP/1.1 200 ", b"Hello, world!")
+    return Work(port=7701, pids=[1], request=b"", answer=answer, connections=64, seconds=1)
+
+
+def test_wrk_result_is_read_from_real_output() -> None:
+    assert wrk.parse(WRK_GOOD, work(), cpu=0.9) == Found(122_074, 1.10197, 0.9, 122_074 * 52)
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        pytest.param(WRK_STATUS, "status above 399 116220", id="status"),
+        pytest.param(WRK_CLOSED, "read 983; 98372 whole answers", id="closed"),
+        pytest.param(WRK_CUT, "read 13298", id="cut"),
+        pytest.param(WRK_STALLED, "no answer within the window", id="stalled"),
+        pytest.param("unable to connect to 127.0.0.1:7709 Connection refused\n", "no result", id="refused"),
+    ],
+)
+def test_wrk_errors_are_fatal(output: str, why: str) -> None:
+    with pytest.raises(BenchError, match=why):
+        wrk.parse(output, work(), cpu=0.9)
+
+
+@pytest.mark.parametrize("size", [51, 53])
+def test_wrk_answers_of_another_size_are_fatal(size: int) -> None:
+    with pytest.raises(BenchError, match=rf"not {size} each"):
+        wrk.parse(WRK_GOOD, work(answer_size=size), cpu=0.9)
+
+
+def test_wrk_octets_may_include_one_partial_answer_a_connection() -> None:
+    # Seen with bodies of 100 KiB: what was under way at the end is in the octets and not in the requests.
+    for surplus, fits in ((64 * 52, True), (64 * 52 + 1, False)):
+        output = WRK_GOOD.replace("octets=6347848", f"octets={6347848 + surplus}")
+        if fits:
+            assert wrk.parse(output, work(), cpu=0.9).octets == 6347848
+        else:
+            with pytest.raises(BenchError):
+                wrk.parse(output, work(), cpu=0.9)
+
+
+def test_answer_fits_only_with_size_start_and_end() -> None:
+    answer = Answer(len(HELLO), b"HTTP/1.1 200 ", b"Hello, world!")
+    assert answer.fits(HELLO)
+    assert not answer.fits(HELLO + b"!")
+    assert not answer.fits(HELLO[:-1])
+    assert not answer.fits(HELLO.replace(b"200", b"500"))
+    assert not answer.fits(HELLO.replace(b"world", b"World"))
+
+
+def test_header_sets_have_2_and_14_fields() -> None:
+    assert {name: len(fields) for name, fields in HEADERS.items()} == {"minimal": 2, "browser": 14}
+    assert http_scenario("minimal").request == b"GET / HTTP/1.1\r\nHost: localhost:8888\r\nAccept: */*\r\n\r\n"
+    assert http_scenario("browser").request.count(b"\r\n") == 16
+
+
+@pytest.mark.parametrize("size", [1, 64, 1024])
+def test_echo_lines_are_as_long_as_said(size: int) -> None:
+    request = echo_scenario(size).request
+    assert len(request) == size
+    assert request.index(b"\n") == size - 1
+
+
+@pytest.mark.parametrize("table", [HTTP_SERVERS, ECHO_SERVERS], ids=["http", "echo"])
+def test_server_names_are_unique_and_include_the_base(table: tuple[Server, ...]) -> None:
+    names = [server.name for server in table]
+    assert len(set(names)) == len(names)
+    assert names[0] == BASE
+
+
+def test_choose_keeps_the_tables_order_and_always_takes_the_base() -> None:
+    assert choose(HTTP_SERVERS, []) == list(HTTP_SERVERS)
+    assert [server.name for server in choose(HTTP_SERVERS, ["tornado-*", "raw-asyncio"])] == [
+        "raw",
+        "raw-asyncio",
+        "tornado-uvloop",
+        "tornado-callable",
+    ]
+
+
+def test_server_whose_package_is_absent_knows_what_it_misses() -> None:
+    server = Server("x", "x_http", (), "", needs=("json", "no_such_package", "no_such_package.part"))
+    assert server.missing == ["no_such_package", "no_such_package.part"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["http", "--only", "no-such-server"], "no server is called 'no-such-server'"),
+        (["http", "--generator", "wrk", "--seconds", "0.5"], "--generator own can do it"),
+        (["report", "/no/such/file.json"], "No such file"),
+    ],
+)
+def test_what_cant_be_done_is_one_line_and_exit_code_2(
+    arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert why in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["http", "--headers", "none"],
+        ["http", "--rounds", "0"],
+        ["http", "--seconds", "0"],
+        ["http", "--seconds", "nan"],
+        ["http", "--connections", "many"],
+        ["echo", "--size", "64,0"],
+        ["echo", "--size", "2000000"],
+    ],
+)
+def test_options_are_checked(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_list_names_the_servers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["echo", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [server.name for server in ECHO_SERVERS]
