@@ -25,9 +25,11 @@ import asyncio
 import contextvars
 import functools
 import inspect
+import os
 from asyncio import CancelledError, Future
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent import futures
+from types import GeneratorType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from asynchttp import _loops
@@ -87,8 +89,22 @@ class _Moment:
 moment = cast("Future[None]", _Moment())
 
 
+_PACKAGE = os.path.dirname(__file__) + os.sep
+
+
+def _show_caller(future: "Future[Any]") -> None:
+    """In asyncio's debug mode, let "created at" name the place that called the coroutine."""
+    frames = future._source_traceback  # type: ignore[attr-defined]  # not in typeshed; asyncio's repr shows it
+    while frames and frames[-1].filename.startswith(_PACKAGE):
+        frames.pop()
+
+
 def _current_loop() -> asyncio.AbstractEventLoop:
     return asyncio._get_running_loop() or _loops.current_loop()
+
+
+# Asyncio's loops hold their tasks weakly, and who yields a coroutine holds nothing.
+_tasks: set["Future[Any]"] = set()
 
 
 @functools.singledispatch
@@ -108,7 +124,10 @@ def convert_yielded(yielded: Any) -> "Future[Any]":
     if isinstance(yielded, futures.Future):
         return asyncio.wrap_future(yielded, loop=_current_loop())
     if inspect.isawaitable(yielded):
-        return asyncio.ensure_future(yielded, loop=_current_loop())
+        task = asyncio.ensure_future(yielded, loop=_current_loop())
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+        return task
     raise BadYieldError(f"yielded unknown object {yielded!r}")
 
 
@@ -129,7 +148,6 @@ class _Gathered(Future[Any]):
         asked = False
         for child in self.children:
             asked |= child is not moment and child.cancel(msg)
-        # When those that were asked are done, the outcome is a cancellation.
         return asked or super().cancel(msg)
 
 
@@ -146,7 +164,7 @@ def multi(
     """
     keys = list(children) if isinstance(children, Mapping) else None
     values = children.values() if isinstance(children, Mapping) else children
-    awaited = [convert_yielded(child) for child in values]
+    awaited = [child if isinstance(child, Future) else convert_yielded(child) for child in values]
     gathered = _Gathered(loop=_current_loop())
     pending = {child for child in awaited if not child.done()}
     left = len(pending)
@@ -167,9 +185,8 @@ def multi(
         gathered.children = ()
         if failure is None:
             gathered.set_result(results if keys is None else dict(zip(keys, results, strict=True)))
-        elif isinstance(failure, CancelledError):
-            gathered.cancel()
         else:
+            # Also CancelledError: as with asyncio.gather, it is the outcome, and the future doesn't count as cancelled.
             gathered.set_exception(failure)
 
     def count(_: object) -> None:
@@ -199,48 +216,59 @@ def _step(gen: Generator[Any, Any, Any], resume: Callable[[Any], Any], box: list
 
 
 class CoroutineFuture(Future[Any]):
-    """The future that a coroutine returns; cancelling it cancels the coroutine."""
+    """The future of a coroutine that waits; cancelling it cancels the coroutine."""
 
-    runner: "Runner | None" = None  # while the coroutine waits
+    runner: "Runner | None" = None  # until the coroutine ends
 
     def cancel(self, msg: Any | None = None) -> bool:
         if self.runner is None:
             return super().cancel(msg)
         return self.runner.cancel(msg)
 
-    def set_outcome(self, result: Any, error: BaseException | None = None) -> None:
-        if self.done():
-            return
-        if error is None:
-            self.set_result(result)
-        elif isinstance(error, CancelledError):
-            super().cancel(*error.args[:1])
-        else:
-            self.set_exception(error)
+
+def _settle(future: "Future[Any]", result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    elif isinstance(error, CancelledError):
+        future.cancel(*error.args[:1])
+    else:
+        future.set_exception(error)
+
+
+def _settled(loop: asyncio.AbstractEventLoop, result: Any, error: BaseException | None = None) -> "Future[Any]":
+    future: Future[Any] = Future(loop=loop)
+    if future._source_traceback:  # type: ignore[attr-defined]  # not in typeshed
+        _show_caller(future)
+    _settle(future, result, error)
+    return future
 
 
 class Runner:
     """Runs one generator from each ``yield`` to the next, and sets its future in the end.
 
-    Exceptions are passed on in ``_box`` and not in arguments: an exception that comes out of the generator
-    refers, by its traceback, to the frames of this class, and must not be found in them again.
+    No cycle is left when it has ended. An exception that comes out of the generator refers, by its traceback, to the
+    frames of this class, and so must not be found in them again: exceptions are passed on in ``_box`` instead of
+    arguments, and nothing here keeps the future in the end.
     """
 
     __slots__ = ("__weakref__", "_awaited", "_box", "_cancelled", "_context", "_future", "_gen", "_loop")
 
-    def __init__(self, gen: Generator[Any, Any, Any], future: CoroutineFuture, context: contextvars.Context) -> None:
+    def __init__(
+        self, gen: Generator[Any, Any, Any], loop: asyncio.AbstractEventLoop, context: contextvars.Context
+    ) -> None:
         self._gen = gen
-        self._future: CoroutineFuture | None = future
-        self._loop = future.get_loop()
+        self._loop = loop
         self._context = context
+        self._future: CoroutineFuture | None = None  # until the first wait there is none, and afterwards until the end
         self._awaited: Future[Any] | None = None
-        self._box: list[Any] = []
+        self._box: list[Any] = [None]
         self._cancelled = False  # asked to cancel, and CancelledError isn't raised yet
 
-    def start(self) -> None:
-        """Run the generator for the first time; called in its context."""
-        self._box.append(None)
-        self._advance(self._gen.send)
+    def start(self) -> "Future[Any]":
+        """Run the generator for the first time; return the future. Called in the context."""
+        return self._advance(self._gen.send)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Raise ``CancelledError`` at the ``yield`` where the generator waits, or where it will wait next."""
@@ -248,16 +276,7 @@ class Runner:
             self._cancelled = True
         return True
 
-    def _wait(self, future: CoroutineFuture, awaited: "Future[Any]") -> None:
-        future.runner = self
-        if awaited is moment:
-            self._loop.call_soon(self._wake_up, awaited, context=self._context)
-            return
-        if self._cancelled and awaited.cancel():  # the generator cancelled itself
-            self._cancelled = False
-        self._awaited = awaited
-        awaited.add_done_callback(self._wake_up, context=self._context)
-
+    # HOT: _wake_up to _wait run once for each time that a coroutine goes on. In the context.
     def _wake_up(self, awaited: "Future[Any] | None") -> None:
         self._awaited = None
         resume = self._take_outcome(awaited)
@@ -272,25 +291,17 @@ class Runner:
             return self._gen.throw
         try:
             error = awaited.exception()
-        except CancelledError as cancelled:
-            error = cancelled
+        except CancelledError as cancelled:  # not kept in a local: its traceback begins here
+            self._box.append(cancelled)
+            return self._gen.throw
         if error is not None:
             self._box.append(error)
             return self._gen.throw
         self._box.append(awaited.result())
         return self._gen.send
 
-    def _finish(self, result: Any, error: BaseException | None = None) -> None:
-        future, self._future = self._future, None
-        if future is not None:
-            future.runner = None
-            if error is None and self._cancelled:
-                error = CancelledError()
-            future.set_outcome(result, error)
-
-    # HOT: once for each time that a coroutine goes on. In its context.
-    def _advance(self, resume: Callable[[Any], Any]) -> None:
-        """Run the generator until it has to wait or ends."""
+    def _advance(self, resume: Callable[[Any], Any]) -> "Future[Any]":
+        """Run the generator until it has to wait or ends; return its future."""
         yielded: Any = None
         awaited: Any = None
         try:
@@ -298,13 +309,11 @@ class Runner:
                 try:
                     yielded = _step(self._gen, resume, self._box)
                 except (StopIteration, Return) as end:
-                    self._finish(end.value)
-                    return
+                    return self._finish(end.value)
                 except (Exception, CancelledError) as error:
-                    self._finish(None, error)
-                    return
+                    return self._finish(None, error)
                 except BaseException as error:  # KeyboardInterrupt, SystemExit: end the loop too
-                    self._finish(None, error)
+                    self._finish(None, error).exception()  # so that it counts as seen; the loop raises it
                     raise
                 if isinstance(yielded, Future):
                     awaited = yielded
@@ -316,42 +325,60 @@ class Runner:
                         resume = self._gen.throw
                         continue
                 if awaited is moment or not awaited.done():
-                    assert self._future is not None
-                    self._wait(self._future, awaited)
-                    return
+                    return self._wait(awaited)
                 resume = self._take_outcome(awaited)
         finally:
             yielded = awaited = None
 
+    def _wait(self, awaited: "Future[Any]") -> "Future[Any]":
+        future = self._future
+        if future is None:
+            future = self._future = CoroutineFuture(loop=self._loop)
+            future.runner = self
+            if future._source_traceback:  # type: ignore[attr-defined]  # not in typeshed
+                _show_caller(future)
+        if awaited is moment:
+            self._loop.call_soon(self._wake_up, awaited, context=self._context)
+            return future
+        if self._cancelled and awaited.cancel():  # the generator cancelled itself
+            self._cancelled = False
+        self._awaited = awaited
+        awaited.add_done_callback(self._wake_up, context=self._context)
+        return future
+
+    def _finish(self, result: Any, error: BaseException | None = None) -> "Future[Any]":
+        future, self._future = self._future, None
+        if future is None:
+            return _settled(self._loop, result, error)
+        future.runner = None
+        if error is None and self._cancelled:
+            error = CancelledError()
+        _settle(future, result, error)
+        return future
+
 
 def coroutine(func: Callable[_P, Generator[Any, Any, _T]] | Callable[_P, _T]) -> "Callable[_P, Future[_T]]":
-    """Decorate a generator function to return a future: each ``yield`` waits, and has the result as its
-    value.
+    """Decorate a generator function to return a future: each ``yield`` waits, and has the result as its value.
 
-    The first part runs in the call. What the function raises becomes the future's exception; what it
-    returns (or raises as ``Return``) becomes its result. A function that isn't a generator gets a future
-    that is done.
+    The first part runs in the call. What the function raises becomes the future's exception; what it returns (or raises
+    as ``Return``) becomes its result. A function that isn't a generator gets a future that is done.
     """
 
+    # HOT: once for each coroutine. No local may refer to the future, for the same reason as in Runner.
     @functools.wraps(func)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        future: Any = CoroutineFuture(loop=_current_loop())
+        loop = asyncio._get_running_loop() or _loops.current_loop()
         context = contextvars.copy_context()
         try:
             result: Any = context.run(func, *args, **kwargs)
         except (Return, StopIteration) as end:
-            future.set_result(end.value)
+            return _settled(loop, end.value)
         except (Exception, CancelledError) as error:
-            future.set_outcome(None, error)
-        else:
-            if isinstance(result, Generator):
-                context.run(Runner(result, future, context).start)
-            else:
-                future.set_result(result)
-        try:
-            return future  # type: ignore[no-any-return]  # Any, to be unset below
-        finally:
-            future = None  # the traceback of its exception refers to this frame
+            return _settled(loop, None, error)
+        # The plain test first: the other also takes Cython's generators, and more time.
+        if type(result) is GeneratorType or isinstance(result, Generator):
+            return context.run(Runner(result, loop, context).start)
+        return _settled(loop, result)
 
     wrapper.__tornado_coroutine__ = True  # type: ignore[attr-defined]  # Tornado's mark, for is_coroutine_function
     return wrapper

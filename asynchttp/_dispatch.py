@@ -66,6 +66,8 @@ def _coroutine_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventL
 
 def _runner(loop: asyncio.AbstractEventLoop) -> Callable[[ServerRequest, Any], None]:
     """A function that runs an awaitable as the task of a request."""
+    # Asyncio holds its tasks weakly.
+    running: dict[ServerRequest, asyncio.Task[None]] = {}
     create: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
         # A handler that doesn't wait ends inside this call, and costs no turn of the loop.
@@ -75,14 +77,14 @@ def _runner(loop: asyncio.AbstractEventLoop) -> Callable[[ServerRequest, Any], N
 
     def run(request: ServerRequest, awaitable: Any) -> None:
         # HOT: once per request.
-        task = create(_answer(request, awaitable))
+        task = create(_answer(request, awaitable, running))
         if not task.done():
-            request.engine.task = task
+            running[request] = task
 
     return run
 
 
-async def _answer(request: ServerRequest, awaitable: Any) -> None:
+async def _answer(request: ServerRequest, awaitable: Any, running: "dict[ServerRequest, asyncio.Task[None]]") -> None:
     """Wait for a handler, and send what it returned."""
     engine = request.engine
     try:
@@ -100,4 +102,4 @@ async def _answer(request: ServerRequest, awaitable: Any) -> None:
     except Exception as error:
         engine.handler_failed(request, error)
     finally:
-        engine.task = None
+        running.pop(request, None)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from asynchttp import httputil
 from asynchttp._h1 import head
 from asynchttp._legacy.callbacks import accepts_callback
+from asynchttp._legacy.contexts import wrap
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp.httputil import lazy
 from asynchttp.iostream import IOStream
@@ -34,7 +35,6 @@ class Engine(Protocol):
     stream: IOStream
     params: HTTP1ConnectionParameters
     context: Context
-    task: "asyncio.Task[None] | None"
 
     def respond(
         self, exchange: "ServerRequest", body: Any, status: int, headers: Headers
@@ -63,11 +63,23 @@ class Engine(Protocol):
     def handler_failed(self, exchange: "ServerRequest", error: BaseException) -> None: ...
 
 
+class _Facade:
+    """``request.connection``: made anew each time, for a request that kept it would be kept by it.
+
+    Assigning the attribute replaces it: no ``__set__``, as with :class:`~asynchttp.httputil.lazy`.
+    """
+
+    def __get__(self, request: "ServerRequest", owner: type) -> "Exchange":
+        return Exchange(request.engine, request)
+
+
 class ServerRequest(httputil.HTTPServerRequest):
     """A request as the engine makes it: what it can tell only when asked is computed only when asked.
 
     It is its own exchange's token: :meth:`write` and the others reach the connection only while it is being answered.
     """
+
+    _finish_time: float
 
     def __init__(self, engine: Engine, method: str, uri: str, tail: head.Tail) -> None:
         # HOT: once per request.
@@ -98,9 +110,7 @@ class ServerRequest(httputil.HTTPServerRequest):
     def host(self) -> str:
         return self.tail.host or "127.0.0.1"
 
-    @lazy
-    def connection(self) -> "Exchange":
-        return Exchange(self.engine, self)
+    connection = _Facade()
 
     @lazy
     def server_connection(self) -> Engine:
@@ -113,6 +123,10 @@ class ServerRequest(httputil.HTTPServerRequest):
 
     def finish(self) -> None:
         self.engine.finish(self)
+
+    def finished(self) -> bool:
+        """Whether the exchange is over: nothing can be written any more."""
+        return hasattr(self, "_finish_time")
 
     def respond(
         self,
@@ -135,6 +149,12 @@ class Exchange:
     def __init__(self, engine: Engine, request: ServerRequest) -> None:
         self._engine = engine
         self._request = request
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exchange) and other._request is self._request
+
+    def __hash__(self) -> int:
+        return hash(self._request)
 
     @property
     def stream(self) -> IOStream:
@@ -199,7 +219,7 @@ class Exchange:
 
     def set_close_callback(self, callback: Callable[[], Any] | None) -> None:
         """Call ``callback`` once if the client goes away before the response is finished; ``None`` takes it back."""
-        self._engine.set_close_callback(self._request, callback)
+        self._engine.set_close_callback(self._request, wrap(callback))
 
     def detach(self) -> IOStream:
         """Take the stream out of the server's hands, for another protocol.  Source: Tornado."""

@@ -69,7 +69,9 @@ class Until(Read):
     def is_whole(self, data: bytes) -> bool:
         # HOT: once per delivery. A limit is left to size().
         delimiter = self._delimiter
-        return data.find(delimiter) == len(data) - len(delimiter) and self._max_bytes is None and len(data) > 0
+        if self._max_bytes is not None or not data.endswith(delimiter):
+            return False
+        return data.find(delimiter) == len(data) - len(delimiter)
 
     def size(self, buffer: ReadBuffer) -> int:
         end = buffer.find(self._delimiter, self._searched)

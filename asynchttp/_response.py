@@ -57,21 +57,19 @@ class ResponseWriter:
         "_raw",
         "_raw_memo_octets",
         "_raw_memo_size",
+        "_stalled_size",
         "_sweep",
-        "_write_waiter",
+        "_write_waiters",
         "_writing",
         "context",
         "params",
         "stream",
-        "task",
     )
 
     def __init__(self, stream: IOStream, params: HTTP1ConnectionParameters, context: Context, sweep: Sweep) -> None:
         self.stream = stream
         self.params = params
         self.context = context
-        #: the task of a coroutine handler, while it runs
-        self.task: asyncio.Task[None] | None = None
         self._sweep = sweep
         self._loop = stream.io_loop.asyncio_loop
         self._done = stream.io_loop.done_future
@@ -91,7 +89,10 @@ class ResponseWriter:
         # A head that this connection's handler wrote last time, and the size of the whole response then.
         self._raw_memo_octets = b""
         self._raw_memo_size = -1
-        self._write_waiter: asyncio.Future[None] | None = None
+        # Invariant: empty unless the kernel hasn't taken everything.
+        self._write_waiters: list[asyncio.Future[None]] = []
+        # What the stream holds if the kernel takes nothing more of it: see check_time.
+        self._stalled_size = 0
 
     def _restart(self) -> None:
         """The response is complete and the connection lives on: room for the next request."""
@@ -117,10 +118,18 @@ class ResponseWriter:
         else:
             self.stream.send(data)
         if self.stream.writing():
-            if self._write_waiter is None:
-                self._write_waiter = self._loop.create_future()
-            return self._write_waiter
+            return self._wait(len(data))
         return self._done
+
+    def _wait(self, size: int) -> "asyncio.Future[None]":
+        """The kernel hasn't taken everything: a future for when it has.
+
+        One for each write: who cancels his own mustn't cancel another's.
+        """
+        self._stalled_size += size
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._write_waiters.append(future)
+        return future
 
     def _flush(self) -> None:
         out = self._out
@@ -134,9 +143,12 @@ class ResponseWriter:
 
     def _claim(self, exchange: ServerRequest) -> bool:
         """Whether ``exchange`` may write.  False when the client has gone; raises when it was finished before."""
-        if exchange is not self._exchange:
-            raise HTTPOutputError("this request was finished before: nothing can be written to it any more")
-        return self._writing is not _W_CLOSED
+        # HOT: once per response, or twice.
+        if exchange is self._exchange:
+            return True
+        if self._writing is _W_CLOSED and not exchange.finished():
+            return False
+        raise HTTPOutputError("this request was finished before: nothing can be written to it any more")
 
     def _gone(self) -> "asyncio.Future[None]":
         """The result of a write to a client that has gone: it fails for who looks, and is silent for who doesn't."""
@@ -155,7 +167,7 @@ class ResponseWriter:
         """Write a whole response and end the exchange."""
         # HOT: once per response.
         if not self._claim(exchange):
-            self._exchange = None
+            self._seal(exchange)
             return self._gone()
         if self._writing is not _W_HEAD:
             raise HTTPOutputError("the response has begun already")
@@ -166,7 +178,7 @@ class ResponseWriter:
         else:
             message = self._whole_response(exchange, body, status, headers)
         done = self._put(message)
-        self._finished()
+        self._finished(exchange)
         return done
 
     def _whole_response(
@@ -191,7 +203,10 @@ class ResponseWriter:
             raise ValueError(f"a response with status {status} can't have a body")
         if "connection" in names:
             options = framing.list_members([v.encode("latin-1") for n, v in fields if n.lower() == "connection"])
-            self._keep_alive = self._keep_alive and b"close" not in options
+            if b"close" in options:
+                self._keep_alive = False
+            elif not self._keep_alive:
+                own += b"Connection: close\r\n"
         else:
             own += self._connection_field(exchange)
         return b"%b%b%b\r\n%b" % (serializer.status_line(status), encoded, own, body if has_body else b"")
@@ -213,10 +228,11 @@ class ResponseWriter:
             return self._gone()
         if self._writing is not _W_HEAD:
             raise HTTPOutputError("the head of this response was written before")
+        body = _body_octets(chunk) if chunk else b""
         status = start_line.code
         head = serializer.status_line(status, start_line.reason) + serializer.encode_fields(_pairs(headers))
-        if status < 200 and status != 101:
-            return self._put(head + b"\r\n")
+        if status < 200 and status != 101:  # interim; HTTP/1.0 doesn't know them (RFC 9110 §15.2)
+            return self._put(head + b"\r\n") if exchange.tail.minor else self._done
         lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
         if not serializer.may_have_body(exchange.method or "", status):
             self._writing, self._left = _W_LENGTH, 0
@@ -241,23 +257,23 @@ class ResponseWriter:
         elif status != 101 and not (b"keep-alive" in options and self._keep_alive):
             head += self._connection_field(exchange)
         head += b"\r\n"
-        if chunk:
-            return self._put(head + self._framed(_body_octets(chunk)))
+        if body:
+            return self._put(head + self._framed(exchange, body))
         self._out.append(head)
         if not self._corked and not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush_later)
         return self._done
 
-    def _framed(self, data: bytes) -> bytes:
-        """``data`` as the framing of this response wants it."""
+    def _framed(self, exchange: ServerRequest, data: bytes) -> bytes:
+        """``data``, which isn't empty, as the framing of this response wants it."""
         if self._writing is _W_CHUNKED:
             return chunked.encode_chunk(data)
         if self._writing is _W_RAW:
-            return self._raw_octets(data)
+            return self._raw_octets(exchange, data)
         if self._writing is _W_LENGTH:
             if len(data) > self._left:
-                self._cut()
+                self._cut(exchange)
                 raise HTTPOutputError("Tried to write more data than Content-Length")
             self._left -= len(data)
         return data
@@ -270,9 +286,9 @@ class ResponseWriter:
             return self._gone()
         if type(data) is not bytes:
             data = _body_octets(data)
+        if not data:  # nothing; and a chunk of no octets would be the last
+            return self._done
         if self._writing is _W_HEAD:
-            if not data:
-                return self._done
             self._writing = _W_RAW
             if (
                 len(data) == self._raw_memo_size
@@ -283,17 +299,17 @@ class ResponseWriter:
                 return self._put(data)
             self._raw = raw.RawResponse(exchange.method or "")
             self._remember_raw(data)
-        data = self._framed(data)
+        data = self._framed(exchange, data)
         return self._put(data) if data else self._done
 
-    def _raw_octets(self, data: bytes) -> bytes:
+    def _raw_octets(self, exchange: ServerRequest, data: bytes) -> bytes:
         if self._raw is None:
-            self._cut()
+            self._cut(exchange)
             raise HTTPOutputError("Tried to write more data than Content-Length")
         try:
             return self._raw.feed(data)
         except HTTPOutputError:
-            self._cut()
+            self._cut(exchange)
             raise
 
     def _remember_raw(self, data: bytes) -> None:
@@ -314,7 +330,7 @@ class ResponseWriter:
         """End the response."""
         # HOT: once per response in raw mode.
         if not self._claim(exchange):
-            self._exchange = None
+            self._seal(exchange)
             return
         writing = self._writing
         if writing is _W_RAW:
@@ -323,23 +339,22 @@ class ResponseWriter:
                 if not self._raw.keep_alive:
                     self._keep_alive = False
                 if missing is not None:
-                    self._cut()
+                    self._cut(exchange)
                     raise HTTPOutputError(missing)
         elif writing is _W_HEAD:
-            self._apologize(500, "Internal Server Error")
+            self._apologize(exchange, 500, "Internal Server Error")
             raise HTTPOutputError("finished without a response")
         elif writing is _W_CHUNKED:
             self._put(chunked.LAST_CHUNK)
         elif writing is _W_LENGTH and self._left:
-            self._cut()
+            self._cut(exchange)
             raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
-        self._finished()
+        self._finished(exchange)
 
-    def _finished(self) -> None:
+    def _finished(self, exchange: ServerRequest) -> None:
         """The response is complete: make room for the next exchange, or end the connection."""
         # HOT: once per response.
-        exchange = self._exchange
-        exchange._finish_time = time.time()  # type: ignore[union-attr]
+        exchange._finish_time = time.time()
         self._exchange = None
         self._close_callback = None
         if self._keep_alive:
@@ -353,12 +368,16 @@ class ResponseWriter:
                 self._flush()
                 self._end()
 
-    def _cut(self) -> None:
-        """Our own application broke the message: nothing more goes out, and the client sees that it isn't whole."""
+    def _seal(self, exchange: ServerRequest) -> None:
+        """Nothing can be written to ``exchange`` any more."""
+        exchange._finish_time = time.time()
         self._exchange = None
+        self._close_callback = None
+
+    def _cut(self, exchange: ServerRequest) -> None:
+        """Our own application broke the message: nothing more goes out, and the client sees that it isn't whole."""
         self._keep_alive = False
-        self._flush()
-        self.stream.close_after_writing()
+        self._finished(exchange)
 
     # -- when it goes wrong -----------------------------------------------------------------------------------------
 
@@ -370,33 +389,36 @@ class ResponseWriter:
         else:
             app_log.error("Uncaught exception %s\n%r", _summary(exchange), exchange, exc_info=error)
             status, message = 500, "Internal Server Error"
-        if exchange is not self._exchange or self._writing is _W_CLOSED:
+        if not self.answering(exchange):
             return
         if self._writing is not _W_HEAD:
-            self._cut()
+            self._cut(exchange)
             return
-        self._apologize(status, message)
+        self._apologize(exchange, status, message)
 
-    def _apologize(self, status: int, message: str) -> None:
+    def _apologize(self, exchange: ServerRequest, status: int, message: str) -> None:
         """Answer in the place of a handler that can't."""
-        self._out.append(serializer.error_response(status, message))
+        response = serializer.error_response(status, message)
+        if exchange.method == "HEAD":
+            response = response[: response.index(b"\r\n\r\n") + 4]
+        self._out.append(response)
         self._keep_alive = False
-        self._finished()
+        self._finished(exchange)
 
     def answering(self, exchange: ServerRequest) -> bool:
-        """Whether ``exchange`` still has to be finished by a client that is there."""
-        return exchange is self._exchange and self._writing is not _W_CLOSED
+        """Whether ``exchange`` still has to be finished, and its client is there."""
+        return exchange is self._exchange
 
     def abandon(self, exchange: ServerRequest) -> None:
         """The handler was cancelled: its client can only be told by the end of the connection."""
         if self.answering(exchange):
-            self._cut()
+            self._cut(exchange)
 
     def set_close_callback(self, exchange: ServerRequest, callback: Callable[[], Any] | None) -> None:
         if exchange is self._exchange:
             self._close_callback = callback
-            if self._writing is _W_CLOSED:
-                self._tell_close()
+        elif callback is not None and self._writing is _W_CLOSED and not exchange.finished():
+            self.stream.io_loop.add_callback(callback)  # it had gone before
 
     def _tell_close(self) -> None:
         callback, self._close_callback = self._close_callback, None

@@ -100,7 +100,8 @@ def chain_future(a: _AnyFuture[_T], b: _AnyFuture[_T]) -> None:
     ``b`` is set in the thread of its own loop, if it belongs to another than ``a``.
     """
 
-    def copy(_: object = None) -> None:
+    # The functions take ``a`` as their argument: a thread's future keeps its callbacks for ever, and they it.
+    def copy(a: _AnyFuture[_T]) -> None:
         if b.done():
             return
         if a.cancelled():
@@ -112,9 +113,9 @@ def chain_future(a: _AnyFuture[_T], b: _AnyFuture[_T]) -> None:
         else:
             b.set_result(a.result())
 
-    def copy_in_loop(_: object) -> None:
+    def copy_in_loop(a: _AnyFuture[_T]) -> None:
         try:
-            b.get_loop().call_soon_threadsafe(copy)  # type: ignore[union-attr]  # used for asyncio's only
+            b.get_loop().call_soon_threadsafe(copy, a)  # type: ignore[union-attr]  # used for asyncio's only
         except RuntimeError:
             if not b.get_loop().is_closed():  # type: ignore[union-attr]  # as above
                 raise

@@ -17,13 +17,15 @@ its head and body are complete; its answer may come at once or at any later time
 *Bounds.*  ``_input`` holds at most one head, or ``chunk_size`` and one delivery; then reading pauses. Nothing is parsed
 ahead of an unfinished exchange. Sixteen pipelined requests in a turn, then others have theirs.
 
+*The end* is a half-close, and a while in which what still comes is read and dropped, unless the client said that it
+won't send any more. So the last answer isn't overtaken by a reset, and a client that doesn't take it stays watched.
+
 *Time.*  No timer per request: :class:`asynchttp._sweep.Sweep` calls ``check_time``.
 
 What must never happen: an octet of one exchange in the response of another; a handler run for a request that wasn't
 whole and valid; two requests of one connection in progress.
 """
 
-import asyncio
 import enum
 from collections.abc import Callable
 from typing import Final
@@ -31,7 +33,7 @@ from typing import Final
 from asynchttp._exchange import Context, Exchange, ServerRequest
 from asynchttp._h1 import abnf, chunked, framing, serializer
 from asynchttp._h1 import head as h1_head
-from asynchttp._h1.errors import BodyTooLargeError, HeadTooLargeError, HTTPInputError, RequestTimeoutError
+from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError, RequestTimeoutError
 from asynchttp._h1.states import Reading, Writing
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._response import ResponseWriter
@@ -77,7 +79,6 @@ class HTTP1ServerConnection(ResponseWriter):
         "__weakref__",
         "_body",
         "_body_left",
-        "_body_size",
         "_continuing",
         "_decoder",
         "_eof_since",
@@ -88,10 +89,11 @@ class HTTP1ServerConnection(ResponseWriter):
         "_memo_octets",
         "_on_close",
         "_pauses",
-        "_progress",
+        "_position",
         "_reading",
         "_searched",
         "_since",
+        "_stalled_since",
         "_start",
     )
 
@@ -109,78 +111,94 @@ class HTTP1ServerConnection(ResponseWriter):
         self._on_close = on_close
         self._reading = _R_HEAD
         self._pauses = _NO_PAUSE
+        sweep.add(self)  # first: it may have to set the clock
         #: when the present phase began, by the sweep's clock
         self._since = sweep.now
         self._eof_since: float | None = None
-        # Octets that wait. In HEAD: the beginning of a head, of which `_searched` octets hold no end.
-        self._input = bytearray()
+        # Octets that wait, from _position on: a packet whose first requests were served, as it came; or a bytearray
+        # that grows. While nothing else is in the way: the beginning of a head, of which _searched octets hold no end.
+        self._input: bytes | bytearray = b""
+        self._position = 0
         self._searched = 0
         # A turn of the loop is arranged in which _input is looked at again.
         self._continuing = False
         # The previous tail of this connection, and its octets: equal octets need no parsing.
         self._memo: h1_head.Tail | None = None
         self._memo_octets = b"\0"
-        # The request whose body is being read, and that body.
+        # The request whose body is being read, and that body: one piece as it came, or a bytearray that grows.
         self._head_request: ServerRequest | None = None
-        self._body: list[bytes] = []
-        self._body_size = 0
+        self._body: bytes | bytearray = b""
         self._body_left = 0
         self._decoder: chunked.ChunkedDecoder | None = None
 
-        # (octets not yet taken by the kernel, since when that number hasn't changed)
-        self._progress = (0, 0.0)
+        # Since when the kernel has taken nothing of what is written.
+        self._stalled_since = 0.0
         self._linger_left = params.linger_size
-        sweep.add(self)
         stream.set_consumer(self)
 
     # -- input -----------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._reading is not _R_HEAD or self._input or self._pauses:
+        if self._reading is not _R_HEAD or self._input or self._pauses is not _NO_PAUSE:
             self._data_between(data)
         else:
-            self._consume(data)
+            self._consume(data, 0)
 
     def _data_between(self, data: bytes) -> None:
         """Data in any other state than at the beginning of a request."""
         if self._reading is _R_BODY:
-            self._consume(data)
+            self._consume(data, 0)
         elif self._reading is _R_LINGER:
             self._linger_left -= len(data)
             if self._linger_left < 0:
                 self.stream.close()
         elif self._reading is not _R_CLOSED:
-            self._input += data
-            if self._reading is _R_HEAD and not self._pauses:
-                self._continue_head()
-            elif len(self._input) > self.params.chunk_size:
+            buffer = self._append(data)
+            if self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE:
+                self._continue_head(buffer)
+            elif len(buffer) > self.params.chunk_size:
                 self._pause(Pause.PIPELINE)
 
-    def _keep(self, data: bytes) -> None:
-        """Keep what can't be used yet."""
-        self._input += data
-        self._searched = 0
-        if len(self._input) > self.params.chunk_size and self._reading is _R_DONE:
-            self._pause(Pause.PIPELINE)
+    def _append(self, data: bytes) -> bytearray:
+        buffer = self._input
+        if not isinstance(buffer, bytearray):
+            buffer = self._input = bytearray(memoryview(buffer)[self._position :])
+            self._position = 0
+        buffer += data
+        return buffer
 
-    def _continue_head(self) -> None:
+    def _keep(self, data: bytes, position: int) -> None:
+        """Keep what stands behind a request: it isn't its turn yet.  Not copied: a packet may hold thousands."""
+        if self._reading is _R_TUNNEL:
+            self.stream.data_received(data[position:])  # the handler took the stream, and this belongs to it
+        elif self._reading is not _R_CLOSED:
+            self._input = data
+            self._position = position
+            if len(data) - position > self.params.chunk_size:
+                self._pause(Pause.PIPELINE)
+
+    def _drop_input(self) -> None:
+        self._input = b""
+        self._position = 0
+
+    def _continue_head(self, buffer: bytearray) -> None:
         """Go on with ``_input`` if there is a whole head in it now."""
-        found = self._input.find(b"\r\n\r\n", max(0, self._searched - 3))
-        if found < 0:
-            searched, self._searched = self._searched, len(self._input)
+        begin = 0
+        if buffer[0] == 13:  # "\r": an empty line before the request isn't its end
+            begin = abnf.EMPTY_LINES.match(buffer).end()  # type: ignore[union-attr]  # it matches nothing, too
+        if buffer.find(b"\r\n\r\n", max(begin, self._searched - 3)) < 0:
+            searched, self._searched = self._searched, len(buffer)
             try:
                 # Only what is new is looked at again, and the first line while it has no end.
-                if len(self._input) > self.params.max_header_size or searched < 1024:
-                    h1_head.refuse_early(bytes(self._input), self.params.max_header_size)
-                elif abnf.BARE_LINE_END.search(self._input, max(0, searched - 1)):
+                if len(buffer) > self.params.max_header_size or searched < 1024:
+                    h1_head.refuse_early(bytes(buffer), self.params.max_header_size)
+                elif abnf.BARE_LINE_END.search(buffer, max(0, searched - 1)):
                     raise HTTPInputError("a line that doesn't end with CRLF")
             except HTTPInputError as error:
                 self._refuse(error)
             return
-        data = bytes(self._input)
-        self._input = bytearray()
-        self._searched = 0
-        self._consume(data)
+        self._drop_input()
+        self._consume(bytes(buffer), 0)
 
     def _continue_later(self) -> None:
         if not self._continuing:
@@ -192,25 +210,24 @@ class HTTP1ServerConnection(ResponseWriter):
         self._continuing = False
         if self._reading is not _R_HEAD or self._pauses & Pause.WRITE:
             return
-        if self._input:
-            data = bytes(self._input)
-            self._input = bytearray()
-            self._searched = 0
-            self._consume(data)
-        if self._reading is _R_HEAD and not self._continuing:
-            if len(self._input) <= self.params.chunk_size:
-                self._unpause(Pause.PIPELINE)
-            if self._eof_since is not None:
-                self.stream.close_after_writing()
+        data, position = self._input, self._position
+        if data:
+            self._drop_input()
+            self._consume(bytes(data), position)
+        # DONE: another request is being answered. Otherwise what is left in _input is less than a message.
+        whole_ones_left = self._continuing or self._reading is _R_DONE
+        if not whole_ones_left or len(self._input) - self._position <= self.params.chunk_size:
+            self._unpause(Pause.PIPELINE)
+        if self._eof_since is not None and not whole_ones_left and not self._pauses & Pause.WRITE:
+            self._end()  # the rest won't come
 
-    def _consume(self, data: bytes) -> None:
-        """Serve the requests in ``data``, which begins where ``_reading`` says; ``_input`` is empty.
+    def _consume(self, data: bytes, position: int) -> None:
+        """Serve the requests in ``data[position:]``, which begins where ``_reading`` says; ``_input`` is empty.
 
         HOT: once per packet. Entry: _out is empty, not corked. Exit: the same.
         Inlined: ``head.parse_request_head`` for a head that came whole, and without ``parse_tail`` when the tail equals
         the previous one of this connection. ``test_fast_path_equals_plain_path`` keeps the two together.
         """
-        position = 0
         size = len(data)
         requests = 0
         self._corked = True
@@ -233,23 +250,25 @@ class HTTP1ServerConnection(ResponseWriter):
                         tail = self._memo
                         end = start + len(self._memo_octets)
                     else:
+                        tail = None
                         end = data.find(b"\r\n\r\n", start) + 4
                         if end < 4:
                             self._incomplete_head(data, position)
                             break
+                    if end - position > self.params.max_header_size:
+                        h1_head.refuse_early(data[position:end], self.params.max_header_size)
+                    if tail is None:
                         octets = data[start:end]
                         tail = h1_head.parse_tail(octets, self.params.max_header_count)
                         self._memo = tail
                         self._memo_octets = octets
-                    if end - position > self.params.max_header_size:
-                        raise HeadTooLargeError(f"request head larger than {self.params.max_header_size} octets")
                     method, target = match.groups()
                     if target[0] != 47 or method == b"CONNECT":  # "/": all ordinary targets begin with it
-                        h1_head.check_target(method, target)
+                        h1_head.check_target(method, target, tail.body_length)
                     position = end
-                    request = ServerRequest(self, method.decode(), target.decode(), tail)  # type: ignore[arg-type]
-                    if tail.body_length:  # type: ignore[union-attr]
-                        self._begin_body(request, tail, position == size)  # type: ignore[arg-type]
+                    request = ServerRequest(self, method.decode(), target.decode(), tail)
+                    if tail.body_length:
+                        self._begin_body(request, tail, position == size)
                         if position == size:
                             break
                         continue
@@ -263,14 +282,15 @@ class HTTP1ServerConnection(ResponseWriter):
                     self.handler_failed(request, error)
                 if self._reading is not _R_HEAD:  # not answered yet; or it was the last
                     if position < size:
-                        self._keep(data[position:])
+                        self._keep(data, position)
                     break
                 if position == size:
                     break
                 requests += 1
-                if requests == _REQUESTS_PER_TURN or self._pauses:
-                    self._keep(data[position:])
-                    if not self._pauses:
+                blocked = self._pauses is not _NO_PAUSE and Pause.WRITE in self._pauses
+                if blocked or requests == _REQUESTS_PER_TURN:
+                    self._keep(data, position)
+                    if not blocked:
                         self._continue_later()
                     break
         except HTTPInputError as error:
@@ -291,14 +311,12 @@ class HTTP1ServerConnection(ResponseWriter):
         if head is None:
             self._incomplete_head(data, position)
             return -1
-        while data.startswith(b"\r\n", position):
-            position += 2
-        return position
+        return abnf.EMPTY_LINES.match(data, position).end()  # type: ignore[union-attr]  # it matches nothing, too
 
     def _incomplete_head(self, data: bytes, position: int) -> None:
         rest = data[position:]
         h1_head.refuse_early(rest, self.params.max_header_size)
-        self._input += rest
+        self._input = bytearray(rest)
         self._searched = len(rest)
         self._since = self._sweep.now
 
@@ -320,46 +338,55 @@ class HTTP1ServerConnection(ResponseWriter):
         """Take body from ``data``; returns the index behind it, -1 when more is to come."""
         if self._decoder is not None:
             piece, position = self._decoder.feed(data, position)
-            self._body_size += len(piece)
-            if self._body_size > self.params.max_body_size:
+            if len(self._body) + len(piece) > self.params.max_body_size:
                 raise BodyTooLargeError(f"chunked body too large: more than {self.params.max_body_size} octets")
-            if piece:
-                self._body.append(piece)
-            return position
-        piece = data[position : position + self._body_left]
-        self._body.append(piece)
-        self._body_left -= len(piece)
-        return -1 if self._body_left else position + len(piece)
+        else:
+            piece = data[position : position + self._body_left]
+            self._body_left -= len(piece)
+            position = -1 if self._body_left else position + len(piece)
+        if not self._body:
+            self._body = piece
+        else:
+            # Never a list of pieces: a peer that sends two octets at a time would make us keep fifty for each.
+            if not isinstance(self._body, bytearray):
+                self._body = bytearray(self._body)
+            self._body += piece
+        return position
 
     def _complete_body(self) -> ServerRequest:
         request, self._head_request = self._head_request, None
         assert request is not None
-        request.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._body = []
-        self._body_size = 0
+        request.body = bytes(self._body)
+        self._body = b""
         self._decoder = None
         return request
 
     def eof_received(self) -> None:
         """The client won't send any more. A complete request still gets its answer."""
         self._eof_since = self._sweep.now
-        if self._reading is _R_DONE or (self._reading is _R_HEAD and (self._continuing or self._pauses)):
-            return
-        # A premature end: the handler doesn't run.
-        self.stream.close_after_writing()
+        if self._reading is _R_BODY or (
+            self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE
+        ):
+            self._end()  # between requests; or a premature end: the handler doesn't run
+        elif self._reading is _R_LINGER and not self.stream.writing():
+            self.stream.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._reading = _R_CLOSED
         self._writing = _W_CLOSED
-        self._input = bytearray()
+        # Forgotten, or the two would keep each other: _claim knows what it means.
+        self._exchange = None
+        self._drop_input()
         self._out = []
-        self._body = []
+        self._body = b""
         self._head_request = None
+        self._decoder = None
         self._sweep.discard(self)
-        waiter, self._write_waiter = self._write_waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_exception(StreamClosedError(real_error=exc))
-            waiter.exception()
+        waiters, self._write_waiters = self._write_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(StreamClosedError(real_error=exc))
+                waiter.exception()  # nobody has to look
         self._tell_close()
         self._on_close(self)
 
@@ -378,28 +405,35 @@ class HTTP1ServerConnection(ResponseWriter):
                 self.stream.resume_reading()
 
     def pause_writing(self) -> None:
-        self._progress = (self.stream.write_buffer_size(), self._sweep.now)
+        self._stalled_size = self.stream.write_buffer_size()
+        self._stalled_since = self._sweep.now
         self._pause(Pause.WRITE)
 
     def resume_writing(self) -> None:
-        waiter, self._write_waiter = self._write_waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        waiters, self._write_waiters = self._write_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
         self._unpause(Pause.WRITE)
         if self._reading is _R_HEAD:
+            self._since = self._sweep.now
             self._continue_later()
+        elif self._reading is _R_LINGER:
+            self._since = self._sweep.now
+            if self._eof_since is not None or not self.stream.send_eof():
+                self.stream.close()
 
     def check_time(self, now: float) -> None:
         """Called by the sweep: has a deadline passed?"""
         params = self.params
         # `_since` may lag behind by one period: no deadline comes early.
         elapsed = now - self._since - self._sweep.period
-        if self._pauses & Pause.WRITE:
-            size, since = self._progress
+        if self._pauses is not _NO_PAUSE and self._pauses & Pause.WRITE:
             waiting = self.stream.write_buffer_size()
-            if waiting != size:
-                self._progress = (waiting, now)
-            elif now - since > params.write_timeout:
+            if waiting != self._stalled_size:
+                self._stalled_size = waiting
+                self._stalled_since = now
+            elif now - self._stalled_since - self._sweep.period > params.write_timeout:
                 gen_log.info("Timeout writing to %s: no progress for %s s", self.context, params.write_timeout)
                 self.stream.close()
         elif self._reading is _R_HEAD:
@@ -410,8 +444,8 @@ class HTTP1ServerConnection(ResponseWriter):
                 self.stream.close()
         elif self._reading is _R_BODY:
             if params.body_timeout is not None and elapsed > params.body_timeout:
-                gen_log.info("Timeout reading body from %s", self.context)
-                self._refuse(RequestTimeoutError(f"request body not complete after {params.body_timeout} s"))
+                error = RequestTimeoutError(f"request body not complete after {params.body_timeout} s")
+                self._refuse(error, "Timeout reading body from %s: %s")
         elif self._reading is _R_LINGER:
             if elapsed > params.linger_timeout:
                 self.stream.close()
@@ -433,23 +467,28 @@ class HTTP1ServerConnection(ResponseWriter):
         If the client may still be sending, its octets are read and dropped for a while: a close that finds unread input
         resets the connection, and the reset may overtake our answer.  RFC 9112 §9.6.
         """
-        if self._reading is _R_LINGER or self._reading is _R_CLOSED:
+        reading = self._reading
+        if reading is _R_LINGER or reading is _R_CLOSED or reading is _R_TUNNEL:
             return
-        unread = bool(self._input) or self._reading is not _R_DONE
-        if unread and self._eof_since is None and self.stream.send_eof():
+        more = self._eof_since is None and (
+            reading is not _R_DONE or bool(self._input) or self._memo.keep_alive  # type: ignore[union-attr]  # DONE: there was a head
+        )
+        unsent = self.stream.writing()
+        if (more or unsent) and (self.stream.send_eof() or unsent):
             self._reading = _R_LINGER
             self._since = self._sweep.now
-            self._input = bytearray()
+            self._drop_input()
             self._unpause(Pause.PIPELINE)
         else:
-            self.stream.close_after_writing()
+            self.stream.close()
 
-    def _refuse(self, error: HTTPInputError) -> None:
+    def _refuse(self, error: HTTPInputError, record: str = "Malformed HTTP message from %s: %s") -> None:
         """Answer a message that breaks the rules, and close."""
-        gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
+        gen_log.info(record, self.context, error)
         self._out.append(serializer.error_response(error.status, str(error)))
-        self._body = []
+        self._body = b""
         self._head_request = None
+        self._decoder = None
         self._keep_alive = False
         self._writing = _W_DONE
         if not self._corked:
@@ -461,15 +500,16 @@ class HTTP1ServerConnection(ResponseWriter):
         if not self._claim(exchange):
             raise StreamClosedError(real_error=self.stream.error)
         self._flush()
-        rest = bytes(self._input)
-        self._exchange = None
-        self._close_callback = None
+        rest = bytes(self._input[self._position :])
+        self._seal(exchange)
         self._reading = _R_TUNNEL
         self._writing = _W_CLOSED
-        self._input = bytearray()
+        self._drop_input()
         self._sweep.discard(self)
         self._pauses = _NO_PAUSE
         self.stream.release_consumer(rest)
+        if self._eof_since is not None:
+            self._loop.call_soon(self.stream.eof_received)  # behind what _consume still has for the stream
         self._on_close(self)
         return self.stream
 

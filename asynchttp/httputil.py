@@ -14,7 +14,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, overload
 
-from asynchttp._h1 import abnf, serializer
+from asynchttp._h1 import abnf, framing, serializer
 from asynchttp._h1.errors import (
     BodyTooLargeError,
     ExpectationFailedError,
@@ -56,10 +56,21 @@ responses = serializer.REASONS
 MAX_ARGUMENTS = 1000
 
 
-@functools.lru_cache(1000)
+#: Characters of a field name that is worth remembering. No registered name is as long.
+_NAME_SIZE = 64
+
+
 def _normalize(name: str) -> str:
-    """``content-TYPE`` → ``Content-Type``.  The cache holds names only, and forgets the oldest."""
-    return "-".join(word.capitalize() for word in name.split("-"))
+    """``content-TYPE`` → ``Content-Type``."""
+    return _normalize_short(name) if len(name) <= _NAME_SIZE else _capitalize_words(name)
+
+
+def _capitalize_words(name: str) -> str:
+    return "-".join([word.capitalize() for word in name.split("-")])
+
+
+#: Forgets the oldest. A peer could fill it, but with no more than a thousand short names.
+_normalize_short = functools.lru_cache(1000)(_capitalize_words)
 
 
 class HTTPHeaders(MutableMapping[str, str]):
@@ -76,7 +87,7 @@ class HTTPHeaders(MutableMapping[str, str]):
     Source: Tornado ``httputil.HTTPHeaders``.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_last", "_lists")
+    __slots__ = ("__dict__", "__weakref__", "_lists")
 
     @overload
     def __init__(self, fields: Mapping[str, str], /) -> None: ...
@@ -87,7 +98,6 @@ class HTTPHeaders(MutableMapping[str, str]):
 
     def __init__(self, /, *args: Any, **kwargs: str) -> None:
         self._lists: dict[str, list[str]] = {}
-        self._last: str | None = None
         if len(args) > 1:
             raise TypeError(f"HTTPHeaders takes one mapping or iterable of pairs, not {len(args)} arguments")
         if args and isinstance(args[0], HTTPHeaders):
@@ -106,7 +116,6 @@ class HTTPHeaders(MutableMapping[str, str]):
 
     def _append(self, name: str, value: str) -> None:
         name = _normalize(name)
-        self._last = name
         values = self._lists.get(name)
         if values is None:
             self._lists[name] = [value]
@@ -116,9 +125,9 @@ class HTTPHeaders(MutableMapping[str, str]):
     def add(self, name: str, value: str) -> None:
         """Append a value.  Raises :exc:`HTTPInputError` for a name or value that can't stand in a message."""
         if abnf.TOKEN_TEXT.fullmatch(name) is None:
-            raise HTTPInputError(f"Invalid header name {name!r}")
+            raise HTTPInputError(f"Invalid header name {framing.sample(name)}")
         if abnf.FIELD_VALUE_TEXT.fullmatch(value) is None:
-            raise HTTPInputError(f"Invalid header value {value!r}")
+            raise HTTPInputError(f"Invalid header value {framing.sample(value)}")
         self._append(name, value)
 
     def get_list(self, name: str) -> list[str]:
@@ -432,13 +441,13 @@ class HTTPServerRequest:
 
     @lazy
     def cookies(self) -> "http.cookies.SimpleCookie":
-        """The cookies; a malformed one is left out."""
+        """The cookies; a malformed one is left out.  RFC 6265 §4.2, and quoted values as :mod:`http.cookies` writes."""
         cookies = http.cookies.SimpleCookie()
         for value in self.headers.get_list("Cookie"):
             for pair in value.split(";"):
-                name, _, text = pair.strip().partition("=")
+                name, _, text = pair.partition("=")
                 try:
-                    cookies[name] = text
+                    cookies[name.strip(" \t")] = _unquote_cookie(text.strip(" \t"))
                 except http.cookies.CookieError:
                     continue
         return cookies
@@ -501,6 +510,16 @@ class HTTPServerRequest:
 
 #: Tornado 2's and 3's name.
 HTTPRequest = HTTPServerRequest
+
+
+_COOKIE_ESCAPE = re.compile(r"\\(?:([0-3][0-7]{2})|(.))")
+
+
+def _unquote_cookie(text: str) -> str:
+    """What stands between double quotes, escapes resolved; other text as it is."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    return _COOKIE_ESCAPE.sub(lambda escape: chr(int(escape[1], 8)) if escape[1] else escape[2], text[1:-1])
 
 
 def _parse_form(text: str) -> dict[str, list[bytes]]:

@@ -218,8 +218,6 @@ class IOLoop(Configurable):
         self._handlers: dict[int, _Handler] = {}
         self._closing = False
         self._watchdog: Watchdog | None = None
-        # Asyncio holds its tasks weakly.
-        self._awaited: set[asyncio.Future[Any]] = set()
         _loops.remember(asyncio_loop)
         setattr(asyncio_loop, _ATTRIBUTE, self)
         current = _loops.thread_loop()
@@ -278,6 +276,9 @@ class IOLoop(Configurable):
                 self.close_fd(handler.source)
         _loops.clear_thread_loop(self.asyncio_loop)
         self.asyncio_loop.close()
+        # Cuts the cycle, so that what the loop still holds goes with it, and not at some later moment.
+        if getattr(self.asyncio_loop, _ATTRIBUTE, None) is self:
+            delattr(self.asyncio_loop, _ATTRIBUTE)
 
     def run_sync(self, func: Callable[[], Any], timeout: float | None = None) -> Any:
         """Run the loop until what ``func`` returns is done, and return its result.
@@ -325,8 +326,12 @@ class IOLoop(Configurable):
                 limit.cancel()
             if future is not None:
                 future.remove_done_callback(finish)
-        if future is not None and future.done() and not (timed_out and future.cancelled()):
-            return future.result()
+        if future is not None and future.done():
+            try:
+                return future.result()
+            except asyncio.CancelledError:
+                if not timed_out:
+                    raise
         if timed_out:
             raise TimeoutError(f"Operation timed out after {timeout} seconds")
         raise RuntimeError("Event loop stopped before Future completed.")
@@ -521,7 +526,6 @@ class IOLoop(Configurable):
             return False
 
         def finish(future: asyncio.Future[Any]) -> None:
-            self._awaited.discard(future)
             try:
                 future.result()
             except asyncio.CancelledError:
@@ -531,9 +535,7 @@ class IOLoop(Configurable):
             if then is not None:
                 then()
 
-        future = convert_yielded(result)
-        self._awaited.add(future)
-        future.add_done_callback(finish)
+        convert_yielded(result).add_done_callback(finish)
         return True
 
     # ---- callbacks that take too long
@@ -614,19 +616,16 @@ def _woken_by_signals(loop: AbstractEventLoop) -> Iterator[None]:
     with reader, writer:
         reader.setblocking(False)
         writer.setblocking(False)
-        previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        if previous != -1:  # somebody else listens: asyncio itself, for add_signal_handler
-            signal.set_wakeup_fd(previous)
-            yield
-            return
         loop.add_reader(reader, reader.recv, 4096)
+        previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         try:
+            if previous != -1:  # somebody else listens: asyncio itself, for add_signal_handler
+                signal.set_wakeup_fd(previous)
             yield
         finally:
-            if not loop.is_closed():
-                loop.remove_reader(reader)
+            loop.remove_reader(reader)
             present = signal.set_wakeup_fd(-1)
-            if present != writer.fileno():  # asyncio's since add_signal_handler was called
+            if present != writer.fileno():
                 signal.set_wakeup_fd(present)
 
 

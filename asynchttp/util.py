@@ -53,27 +53,49 @@ class ObjectDict(dict[str, Any]):
 
 
 class GzipDecompressor:
-    """Incremental reader of one gzip stream, as ``Content-Encoding: gzip`` has it."""
+    """Incremental reader of gzip data: one or more members, as ``Content-Encoding: gzip`` has them.  RFC 1952 §2.2.
+
+    All methods raise ``zlib.error`` for octets that aren't gzip.
+    """
 
     def __init__(self) -> None:
-        # 16 added to the window size makes zlib expect the gzip wrapper.
-        self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        self._inflater: Any = None  # of the present member
+        self._tail = b""
 
     def decompress(self, value: bytes, max_length: int = 0) -> bytes:
         """Inflate ``value`` into at most ``max_length`` octets; 0 means no bound.
 
         What the bound left unread is in ``unconsumed_tail`` and must be given again.
         """
-        return self._inflater.decompress(value, max_length)
+        output = bytearray()
+        while value:
+            if self._inflater is None or self._inflater.eof:
+                # 16 added to the window size makes zlib expect the gzip wrapper.
+                self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            output += self._inflater.decompress(value, max_length - len(output) if max_length else 0)
+            value = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+            if max_length and len(output) >= max_length:
+                break
+        self._tail = value
+        return bytes(output)
 
     @property
     def unconsumed_tail(self) -> bytes:
         """The input that the last bounded ``decompress`` did not get to."""
-        return self._inflater.unconsumed_tail
+        return self._tail
 
     def flush(self) -> bytes:
-        """Return what is still held back; nothing may be given to ``decompress`` afterwards."""
-        return self._inflater.flush()
+        """Check that the data are complete; return ``b""``, because nothing is ever held back.
+
+        Raises:
+            ValueError: the last ``unconsumed_tail`` wasn't given again.
+            zlib.error: the last member isn't complete.
+        """
+        if self._tail:
+            raise ValueError("flush before unconsumed_tail was decompressed")
+        if self._inflater is not None and not self._inflater.eof:
+            raise zlib.error("incomplete gzip data")
+        return b""
 
 
 def import_object(name: str) -> Any:

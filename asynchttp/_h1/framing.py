@@ -4,29 +4,42 @@ The functions take the values of one field as a list, in order, without the whit
 an empty list, a field that was sent twice has two values.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from asynchttp._h1 import abnf
 from asynchttp._h1.errors import ExpectationFailedError, HTTPInputError, UnsupportedCodingError
 
-__all__ = ["CHUNKED", "body_length", "expects_continue", "keep_alive", "request_host"]
+__all__ = ["CHUNKED", "body_length", "expects_continue", "framing_fields", "keep_alive", "request_host"]
 
 #: The length of a body in chunked coding: known when it has ended.
 CHUNKED: Final = -1
 
 
-def sample(octets: bytes, size: int = 40) -> str:
-    """The first octets as evidence for an error message, escaped so that they can't harm a log or a terminal."""
+def sample(octets: bytes | str, size: int = 40) -> str:
+    """The first octets (or characters) as evidence for an error message, escaped so that they can't harm a log or a terminal."""
     return repr(octets[:size]) + ("…" if len(octets) > size else "")
 
 
-def list_members(values: list[bytes]) -> list[bytes]:
+def framing_fields(section: bytes) -> dict[bytes, list[bytes]]:
+    """The values of the fields that this module asks for, by lower-case name.
+
+    Args:
+        section: field lines, with the CRLF of what stands before the first one.
+    """
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in abnf.FRAMING_FIELDS.findall(section):
+        fields.setdefault(name.lower(), []).append(value.rstrip(b" \t"))
+    return fields
+
+
+def list_members(values: Sequence[bytes]) -> list[bytes]:
     """The members of a list-valued field, lower case, without empty ones.  RFC 9110 §5.6.1."""
     members = b",".join(values).lower().split(b",")
     return [stripped for member in members if (stripped := member.strip(b" \t"))]
 
 
-def body_length(minor: int, content_lengths: list[bytes], transfer_encodings: list[bytes]) -> int:
+def body_length(minor: int, content_lengths: Sequence[bytes], transfer_encodings: Sequence[bytes]) -> int:
     """Octets of body that follow a request head, or :data:`CHUNKED`.  RFC 9112 §6.3.
 
     Stricter than the RFC, because a proxy that reads any of these the other way lets requests be smuggled: a repeated
@@ -54,7 +67,7 @@ def body_length(minor: int, content_lengths: list[bytes], transfer_encodings: li
     return int(value)
 
 
-def keep_alive(minor: int, connection: list[bytes]) -> bool:
+def keep_alive(minor: int, connection: Sequence[bytes]) -> bool:
     """Whether the peer's message lets the connection live on.  RFC 9112 §9.3."""
     if not connection:
         return minor > 0
@@ -62,7 +75,7 @@ def keep_alive(minor: int, connection: list[bytes]) -> bool:
     return b"close" not in options and (minor > 0 or b"keep-alive" in options)
 
 
-def request_host(minor: int, hosts: list[bytes]) -> str:
+def request_host(minor: int, hosts: Sequence[bytes]) -> str:
     """The Host of a request; ``""`` when an HTTP/1.0 request has none.  RFC 9112 §3.2, RFC 9110 §7.2."""
     if len(hosts) == 1:
         if abnf.HOST.fullmatch(hosts[0]) is None:
@@ -75,10 +88,11 @@ def request_host(minor: int, hosts: list[bytes]) -> str:
     return ""
 
 
-def expects_continue(minor: int, expectations: list[bytes]) -> bool:
+def expects_continue(minor: int, expectations: Sequence[bytes]) -> bool:
     """Whether the client waits for ``100 (Continue)`` before it sends the body.  RFC 9110 §10.1.1."""
     if not expectations or minor == 0:  # HTTP/1.0: a server MUST ignore it
         return False
-    if list_members(expectations) != [b"100-continue"]:
+    members = list_members(expectations)
+    if any(member != b"100-continue" for member in members):
         raise ExpectationFailedError(f"unknown expectation: {sample(expectations[0])}")
-    return True
+    return bool(members)  # an empty list expects nothing

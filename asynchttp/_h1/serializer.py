@@ -40,7 +40,7 @@ def status_line(status: int, reason: str | None = None) -> bytes:
     if not (isinstance(status, int) and 100 <= status <= 599):
         raise ValueError(f"status code outside 100–599: {status!r}")
     if abnf.FIELD_VALUE_TEXT.fullmatch(reason) is None:
-        raise ValueError(f"Illegal characters in reason phrase: {reason!r}")
+        raise ValueError(f"Illegal characters in reason phrase: {framing.sample(reason)}")
     return f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1")
 
 
@@ -53,9 +53,10 @@ def encode_fields(fields: Iterable[tuple[str, str]]) -> bytes:
     lines = []
     for name, value in fields:
         if abnf.TOKEN_TEXT.fullmatch(name) is None:
-            raise ValueError(f"Illegal characters in header name: {name!r}")
+            raise ValueError(f"Illegal characters in header name: {framing.sample(name)}")
         if abnf.FIELD_VALUE_TEXT.fullmatch(value) is None:
-            raise ValueError(f"Illegal characters (CR, LF, control or beyond ISO 8859-1) in header {name}: {value!r}")
+            what = "CR, LF, control or beyond ISO 8859-1"
+            raise ValueError(f"Illegal characters ({what}) in header {name}: {framing.sample(value)}")
         lines.append(f"{name}: {value}\r\n")
     return "".join(lines).encode("latin-1")
 
@@ -94,19 +95,16 @@ def parse_response_framing(head: bytes) -> ResponseFraming:
     A head that no client could make sense of is nobody's attack, it is our own handler's: it is passed on as it is, and
     counts as a body that ends with the connection.
     """
-    line, _, _ = head.partition(b"\r\n")
-    version, _, rest = line.partition(b" ")
-    code = rest[:3]
     unreadable = ResponseFraming(200, None, False)
-    if version not in (b"HTTP/1.1", b"HTTP/1.0") or not code.isdigit() or rest[3:4].strip():
+    line = abnf.STATUS_LINE.match(head)
+    # Also a line that only some clients read as a field, as "Content-Length : 5", must not be believed or passed over.
+    if line is None or abnf.FIELD_LINES.fullmatch(head, line.end()) is None:
         return unreadable
-    values: dict[bytes, list[bytes]] = {}
-    for name, value in abnf.FRAMING_FIELDS.findall(head):
-        values.setdefault(name.lower(), []).append(value.rstrip(b" \t"))
-    lengths, codings = values.get(b"content-length", []), values.get(b"transfer-encoding", [])
-    minor = version[-1] - 0x30
+    minor, status = int(line[1]), int(line[2])
+    values = framing.framing_fields(head).get
+    lengths, codings = values(b"content-length", ()), values(b"transfer-encoding", ())
     try:
         length = framing.body_length(minor, lengths, codings) if lengths or codings else None
     except HTTPInputError:
         return unreadable
-    return ResponseFraming(int(code), length, framing.keep_alive(minor, values.get(b"connection", [])))
+    return ResponseFraming(status, length, framing.keep_alive(minor, values(b"connection", ())))

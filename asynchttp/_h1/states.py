@@ -72,6 +72,10 @@ NEXT_WRITING: Final[dict[tuple[Writing, str], Writing]] = {
     **{
         (state, "finish"): Writing.DONE for state in (Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
     },
+    **{
+        (state, "cut"): Writing.DONE
+        for state in (Writing.HEAD, Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
+    },
     (Writing.HEAD, "whole response"): Writing.DONE,
     (Writing.DONE, "restart"): Writing.IDLE,
     (Writing.IDLE, "whole response"): Writing.DONE,

@@ -93,6 +93,7 @@ def _with_callback(function: Callable[..., Future[Any]]) -> Callable[..., Future
             _call_back(future, callback)
         return future
 
+    call.__wrapped__ = inspect.unwrap(function, stop=lambda f: f is not function)
     return call
 
 

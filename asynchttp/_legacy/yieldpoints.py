@@ -20,7 +20,7 @@ from asyncio import Future
 from collections.abc import Callable, Generator, Hashable, Iterable
 from concurrent import futures
 from types import TracebackType
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, NamedTuple, ParamSpec, Self
 
 from asynchttp import _loops
 from asynchttp._legacy.contexts import (
@@ -159,8 +159,16 @@ class _Keys:
         return isinstance(error, Exception) and self._set_exception(error)
 
 
+_ever_made = False  # most programs make no yield point, and pay next to nothing for those that do
+
+
 class YieldPoint:
     """Something to wait for. Subclasses know how to start it and where its result is."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        global _ever_made
+        _ever_made = True
+        return super().__new__(cls)
 
     def start(self, runner: Any) -> None:
         """Begin to wait. ``runner`` has ``register_callback``, ``is_ready``, ``result_callback``, ``pop_result``."""
@@ -301,7 +309,7 @@ def takes_yield_points(multi: Callable[_P, Any]) -> Callable[_P, Any]:
     @functools.wraps(multi)
     def multi_or_yield_point(*args: _P.args, **kwargs: _P.kwargs) -> Any:
         children = args[0] if args else kwargs["children"]
-        if _any_yield_point(children):
+        if _ever_made and _any_yield_point(children):
             return MultiYieldPoint(children)
         return multi(*args, **kwargs)
 
@@ -309,18 +317,15 @@ def takes_yield_points(multi: Callable[_P, Any]) -> Callable[_P, Any]:
 
 
 _keys_of: weakref.WeakKeyDictionary[Generator[Any, Any, Any], _Keys] = weakref.WeakKeyDictionary()
-_ever_used = False  # most programs have no yield points, and then pay for no look into the dictionary
 
 
 def _start_yield_point(gen: Generator[Any, Any, Any], keys: _Keys | None, yielded: Any) -> Any:
     """Return a future in place of a yield point, or of a list or dict with one in it."""
-    global _ever_used
     if not isinstance(yielded, YieldPoint):
         if not _any_yield_point(yielded):
             return yielded
         yielded = MultiYieldPoint(yielded)
     if keys is None:
-        _ever_used = True
         keys = _keys_of[gen] = _Keys()
         set_contexts_in_force((*contexts_in_force(), keys.context))
     return keys.wait(yielded)
@@ -337,11 +342,11 @@ def gen_step(step: Callable[..., Any]) -> Callable[..., Any]:
     # HOT: once for each time that a coroutine goes on.
     def legacy_step(gen: Generator[Any, Any, Any], resume: Callable[[Any], Any], box: list[Any]) -> Any:
         contexts = contexts_in_force()
-        keys = _keys_of.get(gen) if _ever_used else None
+        keys = _keys_of.get(gen) if _ever_made else None
         if keys is not None and isinstance(box[-1], BaseException):
             keys.failed = True
         try:
-            yielded = step(gen, resume, box)
+            yielded = resume(box.pop())  # all that step() does, with a frame less
             if contexts_in_force() is not contexts:
                 try:
                     yielded = gen.throw(StackContextInconsistentError("yield inside a 'with StackContext' block"))
@@ -351,7 +356,7 @@ def gen_step(step: Callable[..., Any]) -> Callable[..., Any]:
             if keys is not None:
                 keys.close()
             raise
-        if isinstance(yielded, YieldPoint | list | dict):
+        if _ever_made and isinstance(yielded, YieldPoint | list | dict):
             return _start_yield_point(gen, keys, yielded)
         return yielded
 
