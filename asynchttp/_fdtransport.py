@@ -24,6 +24,7 @@ class PolledStream(Protocol):
     def close_fd(self) -> None: ...
     def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
     def data_received(self, data: bytes) -> None: ...
+    def eof_received(self) -> bool | None: ...
     def connection_lost(self, exc: BaseException | None) -> None: ...
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
@@ -35,13 +36,16 @@ class FdTransport(asyncio.Transport):
     def __init__(self, loop: asyncio.AbstractEventLoop, stream: PolledStream) -> None:
         super().__init__()
         self._loop = loop
-        self._stream = stream
+        # Invariant: None as soon as the descriptor is closed. Cuts the cycle of the two.
+        self._stream: PolledStream | None = stream
         source = stream.fileno()
         self._fd: int = source if isinstance(source, int) else source.fileno()
         self._unsent: collections.deque[memoryview] = collections.deque()
         self._unsent_size = 0
         self._reading = False
-        self._closed = False
+        self._is_file = False
+        self._at_end = False
+        self._broken = False
         stream.connection_made(self)
         self.resume_reading()
 
@@ -51,20 +55,23 @@ class FdTransport(asyncio.Transport):
             self._loop.remove_reader(self._fd)
 
     def resume_reading(self) -> None:
-        if not self._reading and not self._closed:
+        if not self._reading and not self._at_end and not self.is_closing():
             self._reading = True
             try:
                 self._loop.add_reader(self._fd, self._readable)
-            except PermissionError:
-                # A regular file, or an end of a pipe that epoll won't watch: always readable, or never.
+            except PermissionError:  # a file: there is nothing to wait for, it is always ready
+                self._is_file = True
                 self._loop.call_soon(self._readable)
 
     def _readable(self) -> None:
-        if not self._reading:
+        stream = self._stream
+        if not self._reading or stream is None:
             return
-        buffer = memoryview(bytearray(self._stream.read_chunk_size))
+        buffer = memoryview(bytearray(stream.read_chunk_size))
         try:
-            size = self._stream.read_from_fd(buffer)
+            size = stream.read_from_fd(buffer)
+        except BlockingIOError:
+            return
         except OSError as error:
             # The writing end of a pipe can't be read: it is watched for errors only.
             self._end(None if error.errno == errno.EBADF else error)
@@ -72,18 +79,29 @@ class FdTransport(asyncio.Transport):
         if size is None:
             return
         if size == 0:
-            self._end(None)
-        else:
-            self._stream.data_received(bytes(buffer[:size]))
+            self.pause_reading()
+            self._at_end = True
+            if not stream.eof_received():
+                self.abort()
+            return
+        stream.data_received(bytes(buffer[:size]))
+        if self._is_file:
+            self._loop.call_soon(self._readable)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        stream = self._stream
+        if stream is None or self._broken:
+            return
         rest = memoryview(data)
         if not self._unsent:
             while rest:
                 try:
-                    taken = self._stream.write_to_fd(rest)
+                    taken = stream.write_to_fd(rest)
+                except BlockingIOError:
+                    break
                 except OSError as error:
-                    # Not inside the caller's write: its octets count as sent until the stream hears of it.
+                    # Not inside the caller's write: the stream hears of it in the next turn.
+                    self._broken = True
                     self._loop.call_soon(self._end, error)
                     return
                 if not taken:
@@ -95,13 +113,18 @@ class FdTransport(asyncio.Transport):
         self._unsent.append(rest)
         self._unsent_size += len(rest)
         if len(self._unsent) == 1:
-            self._stream.pause_writing()
+            stream.pause_writing()
 
     def _writable(self) -> None:
+        stream = self._stream
+        if stream is None:
+            return
         while self._unsent:
             rest = self._unsent[0]
             try:
-                taken = self._stream.write_to_fd(rest)
+                taken = stream.write_to_fd(rest)
+            except BlockingIOError:
+                return
             except OSError as error:
                 self._end(error)
                 return
@@ -113,7 +136,7 @@ class FdTransport(asyncio.Transport):
                 return
             self._unsent.popleft()
         self._loop.remove_writer(self._fd)
-        self._stream.resume_writing()
+        stream.resume_writing()
 
     def get_write_buffer_size(self) -> int:
         return self._unsent_size
@@ -128,22 +151,28 @@ class FdTransport(asyncio.Transport):
         return default
 
     def is_closing(self) -> bool:
-        return self._closed
+        return self._stream is None or self._broken
 
     def close(self) -> None:
         self.abort()
 
     def abort(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self.pause_reading()
-            if self._unsent:
-                self._unsent.clear()
-                self._loop.remove_writer(self._fd)
-            self._stream.close_fd()
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        self.pause_reading()
+        if self._unsent:
+            self._unsent.clear()
+            self._unsent_size = 0
+            self._loop.remove_writer(self._fd)
+        try:
+            stream.close_fd()
+        except OSError:  # somebody was faster
+            pass
 
     def _end(self, error: OSError | None) -> None:
-        if not self._closed:
-            reading = self._reading
-            self.pause_reading()
-            self._stream.connection_lost(self._stream.get_fd_error() or error if reading else error)
+        stream = self._stream
+        if stream is not None:
+            reason = stream.get_fd_error() or error
+            self.abort()
+            stream.connection_lost(reason)

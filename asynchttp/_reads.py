@@ -57,6 +57,9 @@ class Read:
         """Octets that satisfy the read when nothing more will come, -1 for a read that fails then."""
         return self.size(buffer)
 
+    def give_back(self, buffer: ReadBuffer) -> None:
+        """The read won't end well: put octets that it has taken out of the buffer back."""
+
 
 class Until(Read):
     __slots__ = ("_delimiter", "_max_bytes", "_searched")
@@ -143,6 +146,10 @@ class Into(Read):
     def take(self, buffer: ReadBuffer, size: int) -> int:
         self._target.release()
         return self._filled
+
+    def give_back(self, buffer: ReadBuffer) -> None:
+        buffer.prepend(bytes(self._target[: self._filled]))
+        self._target.release()
 
 
 class UntilClose(Read):

@@ -27,8 +27,9 @@ whole and valid; two requests of one connection in progress.
 """
 
 import enum
+import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from asynchttp._exchange import Context, Exchange, ServerRequest
 from asynchttp._h1 import abnf, chunked, framing, serializer
@@ -40,6 +41,12 @@ from asynchttp._response import ResponseWriter
 from asynchttp._sweep import Sweep
 from asynchttp.iostream import IOStream, StreamClosedError
 from asynchttp.log import gen_log
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Exchange", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
 
@@ -131,7 +138,7 @@ class HTTP1ServerConnection(ResponseWriter):
         self._body_left = 0
         self._decoder: chunked.ChunkedDecoder | None = None
 
-        # Since when the kernel has taken nothing of what is written.
+        # Since when the client has taken nothing of what is written.
         self._stalled_since = 0.0
         self._linger_left = params.linger_size
         stream.set_consumer(self)
@@ -405,7 +412,7 @@ class HTTP1ServerConnection(ResponseWriter):
                 self.stream.resume_reading()
 
     def pause_writing(self) -> None:
-        self._stalled_size = self.stream.write_buffer_size()
+        self._stalled_size = -1  # not known yet: the next tick will count as progress
         self._stalled_since = self._sweep.now
         self._pause(Pause.WRITE)
 
@@ -429,7 +436,7 @@ class HTTP1ServerConnection(ResponseWriter):
         # `_since` may lag behind by one period: no deadline comes early.
         elapsed = now - self._since - self._sweep.period
         if self._pauses is not _NO_PAUSE and self._pauses & Pause.WRITE:
-            waiting = self.stream.write_buffer_size()
+            waiting = self.stream.write_buffer_size() + _unacknowledged(self.stream.socket)
             if waiting != self._stalled_size:
                 self._stalled_size = waiting
                 self._stalled_since = now
@@ -516,6 +523,20 @@ class HTTP1ServerConnection(ResponseWriter):
     def close(self) -> None:
         """Close at once, whatever is in progress."""
         self.stream.close()
+
+
+def _unacknowledged(sock: Any) -> int:
+    """Octets that the kernel holds for the peer; 0 where it doesn't tell.
+
+    It may hold megabytes, and asks for more only when a third has gone: hours, for a slow reader that lives.
+    """
+    if fcntl is None or sock is None:
+        return 0
+    try:
+        size: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+    except OSError:
+        return 0
+    return size
 
 
 _match_request_line = abnf.REQUEST_LINE.match

@@ -13,11 +13,12 @@ import ssl
 from typing import Any, Self
 
 from asynchttp import netutil
-from asynchttp._basestream import BaseIOStream, Consumer, StreamClosedError, fail
+from asynchttp._basestream import BaseIOStream
 from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._legacy.callbacks import accepts_callback
 from asynchttp._reads import StreamBufferFullError, UnsatisfiableReadError
-from asynchttp._tls import PacedTransport, TLSSocket, handshake_was_cut_off, take_ssl_socket
+from asynchttp._streamtypes import CLOSED, COMING, MAKING, NONE, UP, Consumer, Link, StreamClosedError, fail
+from asynchttp._tls import TLSLayer, TLSSocket, handshake_was_cut_off, take_ssl_socket
 from asynchttp.ioloop import IOLoop
 from asynchttp.log import gen_log
 
@@ -52,7 +53,12 @@ class IOStream(BaseIOStream):
         *,
         io_loop: IOLoop | None = None,
     ) -> None:
-        super().__init__(max_buffer_size, read_chunk_size, max_write_buffer_size, io_loop=io_loop)
+        super().__init__(
+            max_buffer_size=max_buffer_size,
+            read_chunk_size=read_chunk_size,
+            max_write_buffer_size=max_write_buffer_size,
+            io_loop=io_loop,
+        )
         #: the socket, for ``getpeername``, ``setsockopt`` and the like; ``None`` once closed
         self.socket: Any = socket
         socket.setblocking(False)
@@ -60,6 +66,10 @@ class IOStream(BaseIOStream):
         self._connecting_fd: int | None = None
         # The future of connect(): of an SSLIOStream it is done when the handshake is.
         self._connect_future: asyncio.Future[Any] | None = None
+        # What set_nodelay() said; None: nothing.
+        self._nodelay: bool | None = None
+        # Goes on with our transport as soon as there is one: start_tls() was called while it was made.
+        self._successor: TLSLayer | None = None
 
     # -- connecting ------------------------------------------------------------------------------------------------
 
@@ -76,14 +86,13 @@ class IOStream(BaseIOStream):
         Raises: :exc:`StreamClosedError` when it fails; ``real_error`` is the :exc:`OSError`. No timeout of its own.
         Cancelling the future doesn't stop it; :meth:`close` does. Source: Tornado ``IOStream.connect``.
         """
-        if self._closed:
+        if self._link is CLOSED:
             raise StreamClosedError(real_error=self.error)
-        if self._connect_future is not None or self._transport is not None:
+        if self._connect_future is not None or self._link not in (NONE, COMING):
             raise RuntimeError("connect() was called before")
         self._connect_future = future = self._loop.create_future()
         self._expect_server(server_hostname)
         sock = self.socket
-        self._connecting_fd = sock.fileno()
         try:
             sock.connect(address)
         except BlockingIOError as error:
@@ -93,6 +102,7 @@ class IOStream(BaseIOStream):
         except OSError as error:
             self._abort(error)
             return future
+        self._connecting_fd = sock.fileno()
         self._loop.add_writer(self._connecting_fd, self._connected)
         return future
 
@@ -105,7 +115,6 @@ class IOStream(BaseIOStream):
         if code:
             self._abort(OSError(code, os.strerror(code)))
         else:
-            self._resolve_connect()
             self._attach()
 
     def _stop_connecting(self) -> None:
@@ -114,15 +123,26 @@ class IOStream(BaseIOStream):
                 self._loop.remove_writer(self._connecting_fd)
             self._connecting_fd = None
 
-    def _resolve_connect(self) -> None:
-        if self._connect_future is not None and not self._connect_future.done():
-            self._connect_future.set_result(self)
-
     def _ready_to_attach(self) -> bool:
         return self._connecting_fd is None
 
     async def _make_transport(self) -> None:
-        await self._loop.connect_accepted_socket(lambda: self, self.socket)
+        try:
+            await self._loop.connect_accepted_socket(lambda: self, self.socket)
+        except BaseException as error:
+            if self._successor is not None:
+                self._successor.connection_lost(error)
+            raise
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._successor is not None:
+            self._successor.take_over(transport)
+            return
+        if self._nodelay is not None:
+            self.set_nodelay(self._nodelay)  # transports have an opinion, too
+        if self._connect_future is not None and not self._connect_future.done() and self._link is not CLOSED:
+            self._connect_future.set_result(self)
+        super().connection_made(transport)
 
     # -- the socket ------------------------------------------------------------------------------------------------
 
@@ -135,11 +155,12 @@ class IOStream(BaseIOStream):
 
         Source: Tornado ``BaseIOStream.set_nodelay``.
         """
+        self._nodelay = bool(value)
         if self.socket is not None and self.socket.family in (socket.AF_INET, socket.AF_INET6):
             try:
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1 if value else 0)
             except OSError as error:
-                if error.errno != errno.EINVAL:  # macOS: the peer has gone already
+                if error.errno not in (errno.EINVAL, errno.EBADF):  # the peer has gone already
                     raise
 
     def start_tls(
@@ -159,60 +180,85 @@ class IOStream(BaseIOStream):
         Returns: a future of a new stream, which has this one's sizes and close callback; this one is of no more use.
         Raises:
             ValueError: the stream isn't idle. Octets that came before the handshake would count as protected, so
-                nothing may be buffered either.
+                nothing may be buffered either. Or the context wants to check a name, and there is none.
             ssl.SSLError: the handshake failed, and the connection is closed.
-            StreamClosedError: the peer closed in the middle of it.
+            StreamClosedError: the stream was closed in the middle of it.
         Cancelling the future closes the connection. Source: Tornado ``IOStream.start_tls``.
         """
-        busy = self.reading() or self.writing() or self._consumer is not None or self._connecting_fd is not None
-        if busy or self._buffer or self._closed or self._peer_closed:
+        connecting = self._connect_future is not None and not self._connect_future.done()
+        if (
+            connecting
+            or self.reading()
+            or self.writing()
+            or self._buffer
+            or self._consumer is not None
+            or self._peer_closed
+            or self._link is CLOSED
+        ):
             raise ValueError("IOStream is not idle; cannot convert to SSL")
-        context = netutil.ssl_options_to_context(ssl_options or _default_context(server_side), server_side=server_side)
-        self._pause_reading()
         stream = SSLIOStream(
             self.socket,
-            self.max_buffer_size,
-            self.read_chunk_size,
-            self.max_write_buffer_size,
-            ssl_options=context,
+            max_buffer_size=self.max_buffer_size,
+            read_chunk_size=self.read_chunk_size,
+            max_write_buffer_size=self.max_write_buffer_size,
+            ssl_options=ssl_options,
             server_side=server_side,
             io_loop=self.io_loop,
         )
         stream._expect_server(server_hostname)
-        stream._close_callback, self._close_callback = self._close_callback, None
+        layer = stream._make_layer()
         future: asyncio.Future[SSLIOStream] = self._loop.create_future()
         stream._handshake_waiter = future
         future.add_done_callback(stream._close_if_cancelled)
-        stream._take_over(self)
+        stream._nodelay = self._nodelay
+        stream._close_callback, self._close_callback = self._close_callback, None
+        self._hand_over(stream, layer)
         return future
+
+    def _hand_over(self, stream: "SSLIOStream", layer: TLSLayer) -> None:
+        """Let ``stream`` go on with the connection.  This one ends without closing it."""
+        link, self._link = self._link, CLOSED
+        transport, self._transport = self._transport, None
+        self.socket = None
+        if link is UP:
+            stream._link = MAKING
+            layer.take_over(transport)
+        elif link is MAKING:
+            stream._link = MAKING
+            self._successor = layer
+        else:
+            if self._attaching is not None:
+                self._attaching.cancel()
+            stream._attach()
 
     # -- closing ---------------------------------------------------------------------------------------------------
 
-    def _release_transport(self) -> None:
-        self._stop_connecting()
-        super()._release_transport()
+    def _release(self, link: Link, transport: Any, attaching: "asyncio.Task[None] | None") -> None:
+        if link is MAKING:
+            self._send_unsent()
+        super()._release(link, transport, attaching)
         self.socket = None
 
     def _close_unattached(self) -> None:
-        """``write(small); close()`` delivers, also before there is a transport: it did in Tornado."""
-        unsent, self._unsent, self._unsent_size = self._unsent, [], 0
-        sock = self.socket
-        if self._connect_future is None or self._connect_future.done():
-            self._send_unsent(sock, unsent)
-        sock.close()
+        connecting = self._connecting_fd is not None
+        self._stop_connecting()
+        if not connecting:
+            self._send_unsent()
+        self.socket.close()
+        self.socket = None
 
-    def _send_unsent(self, sock: socket.socket, unsent: list[bytes]) -> None:
+    def _send_unsent(self) -> None:
+        """``write(small); close()`` delivers, also before there is a transport: it did in Tornado."""
         try:
-            for data in unsent:
-                if sock.send(data) < len(data):
+            for data in self._unsent:
+                if self.socket.send(data) < len(data):
                     break
         except OSError:
             pass
 
-    def _fail_waiters(self, error: StreamClosedError) -> None:
+    def _fail_others(self) -> None:
         if self._connect_future is not None:
-            fail(self._connect_future, error)
-        super()._fail_waiters(error)
+            fail(self._connect_future, StreamClosedError(real_error=self.error))
 
 
 class SSLIOStream(IOStream):
@@ -232,7 +278,7 @@ class SSLIOStream(IOStream):
     @accepts_io_loop(at=1)
     def __init__(
         self,
-        socket: "socket.socket | ssl.SSLSocket | TLSSocket",
+        socket: "socket.socket | ssl.SSLSocket",
         max_buffer_size: int | None = None,
         read_chunk_size: int | None = None,
         max_write_buffer_size: int | None = None,
@@ -242,41 +288,29 @@ class SSLIOStream(IOStream):
         io_loop: IOLoop | None = None,
     ) -> None:
         self._server_hostname: str | None = None
-        wrapped = isinstance(socket, ssl.SSLSocket)
-        if isinstance(socket, ssl.SSLSocket):
-            plain, context, server_side, self._server_hostname = take_ssl_socket(socket)
+        if wrapped := isinstance(socket, ssl.SSLSocket):
+            socket, context, server_side, self._server_hostname = take_ssl_socket(socket)
         else:
-            plain = socket.plain if isinstance(socket, TLSSocket) else socket
             context = netutil.ssl_options_to_context(
                 ssl_options or _default_context(server_side), server_side=server_side
             )
-        super().__init__(plain, max_buffer_size, read_chunk_size, max_write_buffer_size, io_loop=io_loop)
-        self.socket = TLSSocket(plain, context, server_side)
+        super().__init__(
+            socket,
+            max_buffer_size=max_buffer_size,
+            read_chunk_size=read_chunk_size,
+            max_write_buffer_size=max_write_buffer_size,
+            io_loop=io_loop,
+        )
+        self.socket: Any = TLSSocket(socket, context, server_side)
+        self._layer: TLSLayer | None = None
         self._handshake_waiter: asyncio.Future[Any] | None = None
         self._handshake_done = False
-        # The plain transport that start_tls goes on with.
-        self._plain_transport: asyncio.Transport | None = None
-        # (fd, address) for the log, when the socket can't tell any more.
-        self._peer: tuple[int, Any] = (-1, None)
-        if wrapped and _peer_name(plain) is not None:
+        if wrapped and _peer_name(socket) is not None:
             self._attach()
-
-    def _can_half_close(self) -> bool:
-        return False
 
     def _expect_server(self, server_hostname: str | None) -> None:
         if server_hostname is not None:
             self._server_hostname = server_hostname
-
-    def _adopt(self, transport: asyncio.Transport) -> Any:
-        return PacedTransport(transport, lambda: self._writing_paused)
-
-    def resume_writing(self) -> None:
-        self._writing_paused = False
-        if self._transport is None or self._transport.pump():
-            super().resume_writing()
-        else:
-            self._resolve_writes()
 
     # -- handshake -------------------------------------------------------------------------------------------------
 
@@ -291,98 +325,70 @@ class SSLIOStream(IOStream):
             StreamClosedError: the stream closed before it was over.
         Source: Tornado ``SSLIOStream.wait_for_handshake``.
         """
-        if self._handshake_waiter is not None:
+        if self._handshake_waiter is not None and not self._handshake_waiter.done():
             raise RuntimeError("Already waiting")
         future: asyncio.Future[SSLIOStream] = self._loop.create_future()
         if self._handshake_done:
             future.set_result(self)
-        elif self._closed:
+        elif self._link is CLOSED:
             fail(future, self.error or StreamClosedError())
         else:
             self._handshake_waiter = future
             self._attach()
         return future
 
-    def _resolve_connect(self) -> None:
-        if self._handshake_done:
-            super()._resolve_connect()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not self._closed:
-            self._handshake_done = True
-            self.socket.handshake_done(transport.get_extra_info("ssl_object"))
-            self._resolve_connect()
-            waiter, self._handshake_waiter = self._handshake_waiter, None
-            if waiter is not None and not waiter.done():
-                waiter.set_result(self)
-        super().connection_made(transport)
+    def _make_layer(self) -> TLSLayer:
+        """Raises: :exc:`ValueError` when the context wants to check a name that nobody gave."""
+        tls = self.socket
+        self._layer = TLSLayer(self._loop, self, tls.context, tls.server_side, self._server_hostname)
+        return self._layer
 
     async def _make_transport(self) -> None:
-        tls = self.socket
-        self._peer = (tls.fileno(), _peer_name(tls.plain))
-        if self._plain_transport is not None:
-            transport = await self._loop.start_tls(
-                self._plain_transport,
-                self,
-                tls.context,
-                server_side=tls.server_side,
-                server_hostname=None if tls.server_side else self._server_hostname or "",
-            )
-            self._plain_transport = None
-            assert transport is not None
-            self.connection_made(transport)
-        elif tls.server_side:
-            await self._loop.connect_accepted_socket(lambda: self, tls.plain, ssl=tls.context)
-        else:
-            await self._loop.create_connection(
-                lambda: self, sock=tls.plain, ssl=tls.context, server_hostname=self._server_hostname or ""
-            )
+        layer = self._layer or self._make_layer()
+        await self._loop.connect_accepted_socket(lambda: layer, self.socket.plain)
 
-    def _take_over(self, plain: IOStream) -> None:
-        """Go on with the connection of ``plain``, which ends as a stream without closing it."""
-        self._plain_transport, plain._transport = plain._transport, None
-        if plain._attaching is not None and self._plain_transport is None:
-            plain._attaching.cancel()
-        plain._closed = True
-        plain.socket = None
-        self._attach()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._handshake_done = True
+        self._layer = None
+        self.socket.handshake_done(transport.get_extra_info("ssl_object"))
+        waiter, self._handshake_waiter = self._handshake_waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(self)
+        super().connection_made(transport)
+
+    def handshake_failed(self, error: OSError) -> None:
+        """Called by the TLS layer, which has closed the connection."""
+        if self._link is MAKING:
+            self._attach_failed(error)
+
+    def _attach_failed(self, error: Exception) -> None:
+        if not handshake_was_cut_off(error):
+            plain = self.socket.plain
+            gen_log.warning("SSL Error on %s %s: %s", plain.fileno(), _peer_name(plain), error)
+        self._abort(error)
 
     def _close_if_cancelled(self, future: "asyncio.Future[Any]") -> None:
         if future.cancelled():
             self.close()
 
-    def _attach_failed(self, error: Exception) -> None:
-        if not handshake_was_cut_off(error):
-            gen_log.warning("SSL Error on %s %s: %s", *self._peer, error)
-        self._abort(error)
-
     # -- closing ---------------------------------------------------------------------------------------------------
 
-    def _release_transport(self) -> None:
-        if self._transport is not None:
-            # What was written is encrypted and on its way to the plain transport, which uvloop sends from at the end
-            # of this turn: so the goodbye first, the cut in the next turn.
-            transport, self._transport = self._transport, None
-            transport.close()
-            if not self._loop.is_closed():
-                self._loop.call_soon(transport.abort)
-            self.socket = None
-            return
-        if self._plain_transport is not None:
-            self._plain_transport.abort()
-        super()._release_transport()
+    def _release(self, link: Link, transport: Any, attaching: "asyncio.Task[None] | None") -> None:
+        layer, self._layer = self._layer, None
+        if link is MAKING and layer is not None:
+            layer.abort()
+        super()._release(link, transport, attaching)
 
-    def _send_unsent(self, sock: socket.socket, unsent: list[bytes]) -> None:
+    def _send_unsent(self) -> None:
         """Without a handshake nothing can be sent."""
 
-    def _fail_waiters(self, error: StreamClosedError) -> None:
-        reason = self.error or StreamClosedError()
+    def _fail_others(self) -> None:
         waiter, self._handshake_waiter = self._handshake_waiter, None
         if waiter is not None:
-            fail(waiter, reason)
-        if self._connect_future is not None and not self._handshake_done and isinstance(reason, ssl.SSLError):
-            fail(self._connect_future, reason)
-        super()._fail_waiters(error)
+            fail(waiter, self.error or StreamClosedError())
+        if self._connect_future is not None and not self._handshake_done and isinstance(self.error, ssl.SSLError):
+            fail(self._connect_future, self.error)
+        super()._fail_others()
 
 
 class PipeIOStream(BaseIOStream):
@@ -406,7 +412,12 @@ class PipeIOStream(BaseIOStream):
     ) -> None:
         self.fd = fd
         os.set_blocking(fd, False)
-        super().__init__(max_buffer_size, read_chunk_size, max_write_buffer_size, io_loop=io_loop)
+        super().__init__(
+            max_buffer_size=max_buffer_size,
+            read_chunk_size=read_chunk_size,
+            max_write_buffer_size=max_write_buffer_size,
+            io_loop=io_loop,
+        )
 
     def fileno(self) -> int:
         return self.fd

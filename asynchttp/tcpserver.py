@@ -55,21 +55,31 @@ class TCPServer:
         self._removers: dict[int, Callable[[], None]] = {}
         self._pending: list[socket.socket] = []
         self._started = False
-        self._stopped = False
+        # Asyncio holds its tasks weakly.
         self._tasks: set[asyncio.Future[Any]] = set()
 
-    def listen(self, port: int, address: str | None = None, backlog: int = 128, **kwargs: Any) -> None:
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+        backlog: int = 128,
+        flags: int | None = None,
+        reuse_port: bool = False,
+    ) -> None:
         """Bind and accept at once.  May be called several times.
 
         Args:
             port: 0 takes a free one, the same for all addresses.
             address: IP address or host name; ``None`` or ``""``: all interfaces.
-            backlog: connections that the kernel queues.
-            kwargs: ``family``, ``flags``, ``reuse_port`` of :func:`~asynchttp.netutil.bind_sockets`.
+            family: ``AF_INET`` or ``AF_INET6`` to have only that.
+            backlog: connections that the kernel queues for each socket.
+            flags: ``AI_*`` flags for ``getaddrinfo``; ``None``: ``AI_PASSIVE``.
+            reuse_port: let other processes listen on the same port (``SO_REUSEPORT``).
 
         Raises: :exc:`OSError` when the port is in use or the address isn't ours.
         """
-        self.add_sockets(netutil.bind_sockets(port, address, backlog=backlog, **kwargs))
+        self.add_sockets(netutil.bind_sockets(port, address, family, backlog, flags, reuse_port))
 
     def bind(
         self,
@@ -88,9 +98,7 @@ class TCPServer:
         if isinstance(flags, bool):
             reuse_port = flags
             flags = None
-        sockets = netutil.bind_sockets(
-            port, address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port
-        )
+        sockets = netutil.bind_sockets(port, address, family, backlog, flags, reuse_port)
         if self._started:
             self.add_sockets(sockets)
         else:
@@ -111,6 +119,12 @@ class TCPServer:
         self._started = True
         if num_processes != 1:
             process.fork_processes(num_processes, max_restarts)
+            # A loop that was there before is the parent's, whose epoll descriptor must not be shared. Programs that
+            # call listen() first have registered their sockets with it.
+            self.io_loop = None
+            self._pending = [*self._sockets.values(), *self._pending]
+            self._sockets.clear()
+            self._removers.clear()
         sockets, self._pending = self._pending, []
         self.add_sockets(sockets)
 
@@ -135,10 +149,7 @@ class TCPServer:
         return [*self._sockets.values(), *self._pending]
 
     def stop(self) -> None:
-        """Accept no more, and close the listening sockets.  Open connections live on."""
-        if self._stopped:
-            return
-        self._stopped = True
+        """Accept no more, and close the listening sockets.  Open connections live on; :meth:`listen` may come again."""
         for fd, sock in self._sockets.items():
             if sock.fileno() == fd:
                 self._removers[fd]()
@@ -158,37 +169,35 @@ class TCPServer:
         raise NotImplementedError
 
     def _accepted(self, connection: socket.socket, address: Any) -> None:
-        assert self.io_loop is not None
+        stream = None
         try:
-            result = self.handle_stream(self._make_stream(connection), address)
+            stream = self._make_stream(connection)
+            result = self.handle_stream(stream, address)
             if result is not None and inspect.isawaitable(result):
-                self._run(result)
+                self._run(stream, result)
         except Exception:
             app_log.error("Error in connection callback", exc_info=True)
+            (connection if stream is None else stream).close()
 
     def _make_stream(self, connection: socket.socket) -> IOStream:
+        sizes = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
         if self._ssl_context is None:
-            return IOStream(connection, self.max_buffer_size, self.read_chunk_size, io_loop=self.io_loop)
-        return SSLIOStream(
-            connection,
-            self.max_buffer_size,
-            self.read_chunk_size,
-            ssl_options=self._ssl_context,
-            server_side=True,
-            io_loop=self.io_loop,
-        )
+            return IOStream(connection, **sizes, io_loop=self.io_loop)
+        return SSLIOStream(connection, **sizes, ssl_options=self._ssl_context, server_side=True, io_loop=self.io_loop)
 
-    def _run(self, awaitable: Any) -> None:
-        """Keep a coroutine of ``handle_stream`` alive, and log what it raises."""
+    def _run(self, stream: IOStream, awaitable: Any) -> None:
+        """Keep a coroutine of ``handle_stream`` alive.  What it raises is logged, and closes its stream."""
         assert self.io_loop is not None
+
+        def ended(future: "asyncio.Future[Any]") -> None:
+            self._tasks.discard(future)
+            if not future.cancelled() and (error := future.exception()) is not None:
+                app_log.error("Exception in callback %r", self.handle_stream, exc_info=error)
+                stream.close()
+
         future = asyncio.ensure_future(awaitable, loop=self.io_loop.asyncio_loop)
         self._tasks.add(future)
-        future.add_done_callback(self._ended)
-
-    def _ended(self, future: "asyncio.Future[Any]") -> None:
-        self._tasks.discard(future)
-        if not future.cancelled() and (error := future.exception()) is not None:
-            app_log.error("Exception in callback %r", self.handle_stream, exc_info=error)
+        future.add_done_callback(ended)
 
 
 def _checked_ssl_options(options: dict[str, Any] | ssl.SSLContext | None) -> dict[str, Any] | ssl.SSLContext | None:

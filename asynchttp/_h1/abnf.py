@@ -85,8 +85,8 @@ framing_name: Final = rb"(?=[CEHTceht])(?i:host|content-length|transfer-encoding
 plain_line: Final = rb"(?!" + framing_name + rb":)" + field_line
 
 #: The tail of an ordinary request: HTTP/1.1 with one Host, and behind it at most ``Connection: keep-alive``, which is
-#: the default (RFC 9112 §9.3), and one Content-Length. Its groups are the values of Host and Content-Length. Whatever it
-#: matches, ``tail`` matches too.
+#: the default (RFC 9112 §9.3), and one Content-Length. Its groups are the values of Host and Content-Length. Whatever
+#: it matches, ``tail`` matches too.
 ordinary_tail: Final = (
     rb"1\r\n(?:%b)*+[Hh][Oo][Ss][Tt]:[ \t]*+(%b)[ \t]*+\r\n(?:%b)*+"
     rb"(?:[Cc]onnection:[ \t]*+[Kk]eep-[Aa]live[ \t]*+\r\n(?:%b)*+)?+"

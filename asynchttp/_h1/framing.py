@@ -17,7 +17,7 @@ CHUNKED: Final = -1
 
 
 def sample(octets: bytes | str, size: int = 40) -> str:
-    """The first octets (or characters) as evidence for an error message, escaped so that they can't harm a log or a terminal."""
+    """The first octets (or characters) as evidence for an error message, escaped: they can't harm log or terminal."""
     return repr(octets[:size]) + ("…" if len(octets) > size else "")
 
 
@@ -54,7 +54,8 @@ def body_length(minor: int, content_lengths: Sequence[bytes], transfer_encodings
         codings = list_members(transfer_encodings)
         if codings == [b"chunked"]:
             return CHUNKED
-        if not codings or b"chunked" in codings[:-1]:
+        final = codings[-1].partition(b";")[0] if codings else b""  # §7.1: it has no parameters; with one it's unknown
+        if final != b"chunked" or b"chunked" in codings[:-1]:  # §6.3 item 4: MUST be a 400
             raise HTTPInputError("Transfer-Encoding: chunked must be the last coding, and stand there once")
         raise UnsupportedCodingError(f"unsupported transfer coding: {sample(b', '.join(codings))}")
     if not content_lengths:

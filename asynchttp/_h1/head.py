@@ -93,12 +93,12 @@ def check_target(method: bytes, target: bytes, body_length: int = 0) -> None:
     """Refuse a target whose form doesn't fit the method.  RFC 9112 §3.2.
 
     Args:
-        body_length: of the request's tail. What follows CONNECT is a tunnel, never a body (RFC 9110 §9.3.6): a proxy may
-            take for a request what we would take for content.
+        body_length: of the request's tail. What follows CONNECT is a tunnel, never a body (RFC 9110 §9.3.6): a proxy
+            may take for a request what we would take for content.
     """
-    if method == b"CONNECT":  # §3.2.3 authority-form, and the port is not optional
-        host, colon, port = target.rpartition(b":")
-        if not (host and colon and port.isdigit() and abnf.HOST.fullmatch(target)):
+    if method == b"CONNECT":  # §3.2.3 authority-form; RFC 9110 §9.3.6: an empty or invalid port MUST be refused
+        host, _, port = target.rpartition(b":")
+        if not (host and port.isdigit() and abnf.HOST.fullmatch(target) and 0 < int(port) < 65536):
             raise HTTPInputError("the target of CONNECT must be host:port")
         if body_length:
             raise HTTPInputError("CONNECT with a body")

@@ -33,7 +33,7 @@ class RawResponse:
     def __init__(self, method: str) -> None:
         self._method = method
         self._in = _In.HEAD
-        self._head = b""
+        self._head = bytearray()
         self._left = 0
         self._decoder: chunked.ChunkedDecoder | None = None
         #: False once it is known that the connection must close behind this response
@@ -78,19 +78,23 @@ class RawResponse:
         return None
 
     def _feed_head(self, data: bytes) -> bytes:
-        head = self._head + data
-        end = head.find(b"\r\n\r\n") + 4
-        if end < 4:
-            self._head = head
-            if len(head) > _MAX_HEAD_SIZE:
-                self._until_close()
-            return data
-        self._head = b""
-        told = serializer.parse_response_framing(head[:end])
-        rest = head[end:]
-        written = data[: len(data) - len(rest)]
-        if told.status < 200 and told.status != 101:  # interim: another head follows
-            return written + (self._feed_head(rest) if rest else b"")
+        head, kept = self._head, len(self._head)
+        head += data
+        start, searched = 0, max(0, kept - 3)
+        while (end := head.find(b"\r\n\r\n", max(start, searched)) + 4) >= 4:
+            told = serializer.parse_response_framing(bytes(head[start:end]))
+            if told.status >= 200 or told.status == 101:
+                self._head = bytearray()
+                self._begin_body(told)
+                rest = data[end - kept :]
+                return data[: end - kept] + self.feed(rest) if rest else data
+            start = end  # it was interim: another head follows
+        del head[:start]
+        if len(head) > _MAX_HEAD_SIZE:
+            self._until_close()
+        return data
+
+    def _begin_body(self, told: serializer.ResponseFraming) -> None:
         if not told.keep_alive:
             self.keep_alive = False
         if told.status == 101:
@@ -105,7 +109,6 @@ class RawResponse:
         else:
             self._in = _In.LENGTH
             self._left = self.length = told.body_length
-        return written + self.feed(rest) if rest else written
 
     def _until_close(self) -> None:
         self._in = _In.UNTIL_CLOSE

@@ -24,7 +24,7 @@ def accepts_io_loop(at: int, *, none_is_loop: bool = False) -> Callable[[_Init],
     def decorate(init: _Init) -> _Init:
         @functools.wraps(init)
         def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
-            if len(args) > at:
+            if len(args) > at and "io_loop" not in kwargs:
                 candidate = args[at]
                 if isinstance(candidate, IOLoop) or (candidate is None and (none_is_loop or len(args) > at + 1)):
                     kwargs["io_loop"] = candidate

@@ -1,8 +1,9 @@
 """``callback=`` on methods that return a future: Tornado 2–5's way to wait.
 
 A method that is marked with :func:`accepts_callback` stays as it is for who awaits it. Who gives a callback gets
-``None`` back, and the callback is called by the loop, never inside the call. When the operation fails the callback isn't
-called; the close callback and ``stream.error`` tell.
+``None`` back, and the callback is called by the loop, never inside the call. When the operation fails the callback
+isn't called; the close callback and ``stream.error`` tell. What a callback raises closes its stream; what it returns is
+awaited, if it can be.
 """
 
 import asyncio
@@ -14,12 +15,14 @@ from typing import Any, TypeVar, cast
 from asynchttp._legacy.contexts import wrap
 from asynchttp.log import app_log
 
-__all__ = ["accepts_callback"]
+__all__ = ["accepts_callback", "accepts_write_callback", "guarded"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-def accepts_callback(at: int, *, with_result: bool = True) -> Callable[[_Method], _Method]:
+def accepts_callback(
+    at: int, *, with_result: bool = True, rest_at_failure: bool = False
+) -> Callable[[_Method], _Method]:
     """Let a method of a stream take a callback: by keyword, or as the positional argument number ``at``.
 
     Args:
@@ -27,6 +30,7 @@ def accepts_callback(at: int, *, with_result: bool = True) -> Callable[[_Method]
             argument there, which can't be called; so the type tells them apart. A second callable behind it is
             ``streaming_callback``.
         with_result: whether the callback gets the result, or no argument.
+        rest_at_failure: call it also when the operation fails, with what is buffered: ``read_until_close`` up to 6.5.
     """
 
     def decorate(method: _Method) -> _Method:
@@ -39,39 +43,90 @@ def accepts_callback(at: int, *, with_result: bool = True) -> Callable[[_Method]
             future = method(self, *args, **kwargs)
             if callback is None:
                 return future
-            future.add_done_callback(functools.partial(_deliver, self, wrap(callback), with_result))
+            deliver = functools.partial(_deliver, self, wrap(callback), with_result, rest_at_failure)
+            self._callbacks_due += 1
+            future.add_done_callback(deliver)
             return None
 
-        if at == 1:
-
-            @functools.wraps(method)
-            def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-                # HOT: once per awaited operation. One argument is the ordinary case.
-                if len(args) == 1 and not kwargs:
-                    return method(self, args[0])
-                return with_callback(self, args, kwargs)
-
-        else:
-
-            @functools.wraps(method)
-            def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-                return with_callback(self, args, kwargs)
+        @functools.wraps(method)
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+            # HOT: once per awaited read. What is in front of the callback is the ordinary case.
+            if not kwargs and len(args) == at:
+                return method(self, *args)
+            return with_callback(self, args, kwargs)
 
         return cast(_Method, wrapper)
 
     return decorate
 
 
-def _deliver(stream: Any, callback: Callable[..., Any], with_result: bool, future: "asyncio.Future[Any]") -> None:
-    if future.cancelled() or future.exception() is not None:
+def _deliver(
+    stream: Any, callback: Callable[..., Any], with_result: bool, rest: bool, future: "asyncio.Future[Any]"
+) -> None:
+    arguments: tuple[Any, ...] | None = None
+    if not future.cancelled():
+        if future.exception() is None:
+            arguments = (future.result(),) if with_result else ()
+        elif rest:
+            arguments = (stream._buffer.take(len(stream._buffer)),)
+    if arguments is not None:
+        _run(stream, callback, *arguments)
+    _was_due(stream)
+
+
+def _was_due(stream: Any) -> None:
+    stream._callbacks_due -= 1
+    if stream._peer_closed:  # its end may have had to wait for the callback
+        stream._notice_end()
+
+
+def accepts_write_callback(method: _Method) -> _Method:
+    """Let ``write`` take a callback, which is called when *everything* is written.
+
+    A later write with a callback replaces one that hasn't been called yet: programs that write a lot and then look at
+    ``stream.writing()`` count on it.
+    """
+
+    @functools.wraps(method)
+    def wrapper(self: Any, data: Any, callback: Callable[[], Any] | None = None) -> Any:
+        # HOT: once per write.
+        if callback is None:
+            return method(self, data)
+        future = method(self, data)
+        self._write_callback = wrap(callback)
+        self._callbacks_due += 1
+        future.add_done_callback(functools.partial(_written, self))
+        return None
+
+    return cast(_Method, wrapper)
+
+
+def _written(stream: Any, future: "asyncio.Future[Any]") -> None:
+    waiters = stream._write_waiters
+    if waiters:  # later writes: look again when the last of them is done
+        waiters[-1][1].add_done_callback(functools.partial(_written, stream))
         return
+    callback, stream._write_callback = stream._write_callback, None
+    if callback is not None and not future.cancelled() and future.exception() is None:
+        _run(stream, callback)
+    _was_due(stream)
+
+
+def guarded(stream: Any, callback: Callable[..., Any]) -> Callable[..., None]:
+    """``callback`` for ``spawn_callback``: in its stack contexts, and with the end of the stream if it raises."""
+    return functools.partial(_run, stream, wrap(callback))
+
+
+def _run(stream: Any, callback: Callable[..., Any], *args: Any) -> None:
     try:
-        if with_result:
-            callback(future.result())
-        else:
-            callback()
+        result = callback(*args)
+    except asyncio.CancelledError:
+        return
     except Exception:
         # Tornado's order: said once here, then once more by the loop.
         app_log.error("Uncaught exception, closing connection.", exc_info=True)
         stream.close(exc_info=sys.exc_info())
         stream.io_loop.handle_callback_exception(callback)
+        return
+    if result is not None:
+        stream.io_loop.add_callback(lambda: result)  # which awaits it
