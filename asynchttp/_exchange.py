@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from asynchttp import httputil
 from asynchttp._h1 import head
-from asynchttp._legacy.callbacks import accepts_callback
 from asynchttp._legacy.contexts import wrap
+from asynchttp._legacy.responses import tells_when_written
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp.httputil import lazy
 from asynchttp.iostream import IOStream
@@ -119,7 +119,7 @@ class ServerRequest(httputil.HTTPServerRequest):
     def write(self, chunk: Any, callback: Callable[[], Any] | None = None) -> "asyncio.Future[None] | None":
         if callback is None:
             return self.engine.write(self, chunk)
-        return self.connection.write(chunk, callback)  # type: ignore[call-arg]  # of accepts_callback
+        return self.connection.write(chunk, callback)  # type: ignore[call-arg]  # of tells_when_written
 
     def finish(self) -> None:
         self.engine.finish(self)
@@ -183,7 +183,7 @@ class Exchange:
         """Whether the client has gone."""
         return self._engine.stream.closed()
 
-    @accepts_callback(at=3, with_result=False)
+    @tells_when_written(at=3)
     def write_headers(
         self,
         start_line: httputil.ResponseStartLine,
@@ -204,7 +204,7 @@ class Exchange:
         """
         return self._engine.write_headers(self._request, start_line, headers, chunk)
 
-    @accepts_callback(at=1, with_result=False)
+    @tells_when_written(at=1)
     def write(self, chunk: bytes | bytearray | memoryview | str) -> "asyncio.Future[None]":
         """Write octets of the body; before any head, octets as they are.
 
@@ -219,7 +219,8 @@ class Exchange:
 
     def set_close_callback(self, callback: Callable[[], Any] | None) -> None:
         """Call ``callback`` once if the client goes away before the response is finished; ``None`` takes it back."""
-        self._engine.set_close_callback(self._request, wrap(callback))
+        callback = wrap(callback)
+        self._engine.set_close_callback(self._request, callback)
 
     def detach(self) -> IOStream:
         """Take the stream out of the server's hands, for another protocol.  Source: Tornado."""

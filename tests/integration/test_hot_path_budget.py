@@ -159,10 +159,12 @@ class Bench:
 
     def __init__(self, loop: Any, handler: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
         self.loop = loop
-        adopt = BaseIOStream._adopt
-        monkeypatch.setattr(
-            BaseIOStream, "_adopt", lambda stream, transport: CountingTransport(adopt(stream, transport), loop)
-        )
+        made = BaseIOStream.connection_made
+
+        def connection_made(stream: BaseIOStream, transport: Any) -> None:
+            made(stream, CountingTransport(transport, loop))  # type: ignore[arg-type]
+
+        monkeypatch.setattr(BaseIOStream, "connection_made", connection_made)
 
         class CountingTask(asyncio.Task[Any]):
             """Eager tasks aren't made by the loop."""
