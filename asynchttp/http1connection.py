@@ -26,22 +26,29 @@ What must never happen: an octet of one exchange in the response of another; a h
 whole and valid; two requests of one connection in progress.
 """
 
+import asyncio
 import enum
+import inspect
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from asynchttp import _dispatch
+from asynchttp._client import ClientConnection
+from asynchttp._context import PeerContext
+from asynchttp._dispatch import Style
 from asynchttp._exchange import Context, Exchange, ServerRequest
 from asynchttp._h1 import abnf, chunked, framing, serializer
 from asynchttp._h1 import head as h1_head
 from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError, RequestTimeoutError
 from asynchttp._h1.states import Reading, Writing
+from asynchttp._interfaces import HTTPMessageDelegate, HTTPServerConnectionDelegate
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._response import ResponseWriter
 from asynchttp._sweep import Sweep
 from asynchttp.iostream import IOStream, StreamClosedError
-from asynchttp.log import gen_log
+from asynchttp.log import app_log, gen_log
 
-__all__ = ["Exchange", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
+__all__ = ["Exchange", "HTTP1Connection", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
 
 #: Pipelined requests that one connection gets answered before other connections have their turn.
 _REQUESTS_PER_TURN: Final = 16
@@ -68,29 +75,36 @@ class HTTP1ServerConnection(ResponseWriter):
     """The server's side of one connection.
 
     Args:
-        stream: becomes this connection's own.
-        start: is called with each complete request; may raise.
-        on_close: is called once, when the connection has ended.
+        stream: becomes this connection's own when :meth:`start_serving` or :meth:`serve` is called.
+        params: limits and timeouts; default: those of :class:`HTTP1ConnectionParameters`.
+        context: what is known of the peer; default: from the stream.
 
     Source: Tornado ``http1connection.HTTP1ServerConnection``.
     """
 
     __slots__ = (
         "__weakref__",
+        "_at_head",
+        "_awaited",
         "_body",
         "_body_left",
+        "_body_size",
+        "_body_timeout",
         "_continuing",
         "_decoder",
         "_eof_since",
+        "_expecting",
         "_head_request",
         "_input",
         "_linger_left",
+        "_max_body_size",
         "_memo",
         "_memo_octets",
         "_on_close",
         "_pauses",
         "_position",
         "_reading",
+        "_receiver",
         "_searched",
         "_since",
         "_stalled_since",
@@ -100,20 +114,18 @@ class HTTP1ServerConnection(ResponseWriter):
     def __init__(
         self,
         stream: IOStream,
-        params: HTTP1ConnectionParameters,
-        context: Context,
-        sweep: Sweep,
-        start: Callable[[ServerRequest], object],
-        on_close: "Callable[[HTTP1ServerConnection], object]",
+        params: HTTP1ConnectionParameters | None = None,
+        context: Context | None = None,
     ) -> None:
-        super().__init__(stream, params, context, sweep)
-        self._start = start
-        self._on_close = on_close
+        params = params or HTTP1ConnectionParameters()
+        super().__init__(stream, params, context or PeerContext(stream))
+        self._start: Callable[[ServerRequest], object]
+        self._at_head = False
+        self._on_close: Callable[[HTTP1ServerConnection], object]
         self._reading = _R_HEAD
         self._pauses = _NO_PAUSE
-        sweep.add(self)  # first: it may have to set the clock
         #: when the present phase began, by the sweep's clock
-        self._since = sweep.now
+        self._since = 0.0
         self._eof_since: float | None = None
         # Octets that wait, from _position on: a packet whose first requests were served, as it came; or a bytearray
         # that grows. While nothing else is in the way: the beginning of a head, of which _searched octets hold no end.
@@ -129,12 +141,43 @@ class HTTP1ServerConnection(ResponseWriter):
         self._head_request: ServerRequest | None = None
         self._body: bytes | bytearray = b""
         self._body_left = 0
+        # Who gets the body as it comes; None: it is collected, and the request starts when it is complete.
+        self._receiver: HTTPMessageDelegate | None = None
+        # What the receiver wants to be awaited before it gets more.
+        self._awaited: asyncio.Future[Any] | None = None
+        self._body_size = 0
+        # The client waits for 100 (Continue).
+        self._expecting = False
+        # Of the present request.
+        self._max_body_size = params.max_body_size
+        self._body_timeout = params.body_timeout
         self._decoder: chunked.ChunkedDecoder | None = None
 
         # Since when the kernel has taken nothing of what is written.
         self._stalled_since = 0.0
         self._linger_left = params.linger_size
-        stream.set_consumer(self)
+
+    def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
+        """Serve ``delegate`` on this connection, by a clock of its own.  Source: Tornado."""
+        if not _dispatch.is_delegate(delegate):
+            raise AssertionError(f"not an HTTPServerConnectionDelegate: {delegate!r}")
+        sweep = Sweep(self._loop, self.params.shortest_limit)
+        self.serve(_dispatch.delegate_style(delegate, self.params.decompress), sweep, delegate.on_close)
+
+    def serve(self, style: Style, sweep: Sweep, on_close: "Callable[[HTTP1ServerConnection], object]") -> None:
+        """Begin to read.
+
+        Args:
+            style: how requests are started.
+            sweep: watches the time.
+            on_close: is called once, when the connection has ended.
+        """
+        self._start, self._at_head = style
+        self._on_close = on_close
+        self._sweep = sweep
+        sweep.add(self)  # first: it may have to set the clock
+        self._since = sweep.now
+        self.stream.set_consumer(self)
 
     # -- input -----------------------------------------------------------------------------------------------------
 
@@ -146,7 +189,7 @@ class HTTP1ServerConnection(ResponseWriter):
 
     def _data_between(self, data: bytes) -> None:
         """Data in any other state than at the beginning of a request."""
-        if self._reading is _R_BODY:
+        if self._reading is _R_BODY and self._awaited is None and not self._input:
             self._consume(data, 0)
         elif self._reading is _R_LINGER:
             self._linger_left -= len(data)
@@ -208,14 +251,17 @@ class HTTP1ServerConnection(ResponseWriter):
     def _continue(self) -> None:
         """Look at ``_input`` again, now that the exchange before it is over or the client reads again."""
         self._continuing = False
-        if self._reading is not _R_HEAD or self._pauses & Pause.WRITE:
+        if self._reading is _R_BODY:
+            if self._awaited is not None or self._receiver is None:
+                return
+        elif self._reading is not _R_HEAD or self._pauses & Pause.WRITE:
             return
         data, position = self._input, self._position
         if data:
             self._drop_input()
             self._consume(bytes(data), position)
         # DONE: another request is being answered. Otherwise what is left in _input is less than a message.
-        whole_ones_left = self._continuing or self._reading is _R_DONE
+        whole_ones_left = self._continuing or self._reading is not _R_HEAD
         if not whole_ones_left or len(self._input) - self._position <= self.params.chunk_size:
             self._unpause(Pause.PIPELINE)
         if self._eof_since is not None and not whole_ones_left and not self._pauses & Pause.WRITE:
@@ -238,6 +284,15 @@ class HTTP1ServerConnection(ResponseWriter):
                     if position < 0:
                         break
                     request = self._complete_body()
+                    if request is None:  # it was started at its head
+                        self._finish_receiver()
+                        if self._reading is not _R_HEAD:
+                            if position < size:
+                                self._keep(data, position)
+                            break
+                        if position == size:
+                            break
+                        continue
                 else:
                     match = _match_request_line(data, position)
                     if match is None:
@@ -321,21 +376,173 @@ class HTTP1ServerConnection(ResponseWriter):
         self._since = self._sweep.now
 
     def _begin_body(self, request: ServerRequest, tail: h1_head.Tail, nothing_yet: bool) -> None:
-        limit = self.params.max_body_size
-        if tail.body_length > limit:
-            raise BodyTooLargeError(f"Content-Length too long: more than {limit} octets")
         self._reading = _R_BODY
         self._since = self._sweep.now
-        self._head_request = request
         self._body_left = tail.body_length
+        self._body_size = 0
+        self._max_body_size = self.params.max_body_size
+        self._body_timeout = self.params.body_timeout
         self._decoder = None
         if tail.body_length == framing.CHUNKED:
             self._decoder = chunked.ChunkedDecoder(self.params.max_header_size, self.params.max_header_count)
-        if tail.expect_continue and nothing_yet:
-            self._out.append(serializer.CONTINUE)
+        if not self._at_head:
+            self._head_request = request
+            self._check_claim()
+            if tail.expect_continue and nothing_yet:
+                self._out.append(serializer.CONTINUE)
+            return
+        self._expecting = tail.expect_continue and nothing_yet
+        self._writing = _W_HEAD
+        self._exchange = request
+        self._keep_alive = tail.keep_alive and not self.params.no_keep_alive
+        try:
+            self._start(request)
+        except Exception as error:
+            self.handler_failed(request, error)
+
+    def _check_claim(self) -> None:
+        if self._body_left > self._max_body_size:
+            raise BodyTooLargeError(f"Content-Length too long: more than {self._max_body_size} octets")
+
+    # -- a body that is passed on as it comes ------------------------------------------------------------------------
+
+    def receive(
+        self, exchange: ServerRequest, receiver: HTTPMessageDelegate, awaited: Any = None, *, wanted: bool = True
+    ) -> None:
+        """Give the body of a request, and then its end, to ``receiver``.  Called by what starts a request at its head.
+
+        Args:
+            awaited: an awaitable to wait for before that, or ``None``.
+            wanted: whether the body is waited for at once; otherwise :meth:`want_body` says when.
+        """
+        if exchange is not self._exchange:  # answered, or detached, in headers_received
+            if self._reading is not _R_TUNNEL:
+                receiver.on_connection_close()
+            return
+        self._receiver = receiver
+        if awaited is not None and inspect.isawaitable(awaited):
+            self._wait_for_receiver(awaited, wanted)
+        else:
+            self._head_received(wanted)
+
+    def _head_received(self, wanted: bool) -> None:
+        if self._reading is _R_BODY:
+            self._check_claim()
+            if wanted:
+                self._send_continue()
+        else:
+            self._finish_receiver()
+
+    def want_body(self, exchange: ServerRequest) -> None:
+        """The handler waits for the body."""
+        if exchange is self._exchange:
+            self._send_continue()
+
+    def _send_continue(self) -> None:
+        if self._expecting and self._writing is _W_HEAD:
+            self._expecting = False
+            self._put(serializer.CONTINUE)
+
+    def _wait_for_receiver(self, awaitable: Any, wanted: bool | None = None) -> None:
+        """Pass on nothing until ``awaitable`` is done.  ``wanted`` is that of :meth:`receive` if it was the head."""
+
+        def ready(future: "asyncio.Future[Any]") -> None:
+            self._awaited = None
+            exchange = self._exchange
+            if exchange is None or self._receiver is None or future.cancelled():
+                return
+            error = future.exception()
+            if error is not None:
+                self.handler_failed(exchange, error)
+                return
+            try:
+                if wanted is not None:
+                    self._head_received(wanted)
+                elif self._reading is _R_DONE:
+                    self._finish_receiver()
+            except HTTPInputError as refused:
+                self._refuse(refused)
+                return
+            if self._reading is _R_BODY and self._input:
+                self._continue_later()
+
+        self._awaited = asyncio.ensure_future(awaitable, loop=self._loop)
+        self._awaited.add_done_callback(ready)
+
+    def _pass_body(self, receiver: HTTPMessageDelegate, data: bytes, position: int) -> int:
+        """Pass the body in ``data`` on, in pieces of at most ``chunk_size``.
+
+        Returns: the index behind it; -1 when more is to come, or when the receiver has to be waited for: what it
+        doesn't get now is kept.
+        """
+        size = self.params.chunk_size
+        while position < len(data) and self._reading is _R_BODY:
+            if self._awaited is not None:
+                self._keep(data, position)
+                return -1
+            if self._decoder is not None:
+                piece, end = self._decoder.feed(data[position : position + size])
+                complete = end >= 0
+                position = position + end if complete else min(len(data), position + size)
+            else:
+                piece = data[position : position + min(size, self._body_left)]
+                position += len(piece)
+                self._body_left -= len(piece)
+                complete = self._body_left == 0
+            self._body_size += len(piece)
+            if self._body_size > self._max_body_size:
+                raise BodyTooLargeError(f"chunked body too large: more than {self._max_body_size} octets")
+            self._expecting = False
+            if piece:
+                try:
+                    awaitable = receiver.data_received(piece)
+                except Exception as error:
+                    assert self._exchange is not None
+                    self.handler_failed(self._exchange, error)
+                    return -1
+                if awaitable is not None and inspect.isawaitable(awaitable):
+                    self._wait_for_receiver(awaitable)
+            if complete:
+                return position
+        return -1
+
+    def _finish_receiver(self) -> None:
+        """The body is complete: say so, unless the receiver has to be waited for."""
+        exchange = self._exchange
+        if self._awaited is None and self._receiver is not None and exchange is not None:
+            receiver, self._receiver = self._receiver, None
+            try:
+                receiver.finish()
+            except Exception as error:
+                self.handler_failed(exchange, error)
+
+    def _drop_receiver(self) -> None:
+        """The body won't be complete, or nobody wants the rest."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            try:
+                receiver.on_connection_close()
+            except Exception:
+                app_log.error("Uncaught exception", exc_info=True)
+
+    def max_body_size(self, exchange: ServerRequest) -> int:
+        """The limit of this request's body, before and after decompression."""
+        return self._max_body_size
+
+    def set_max_body_size(self, exchange: ServerRequest, size: int) -> None:
+        if exchange is self._exchange:
+            self._max_body_size = size
+
+    def set_body_timeout(self, exchange: ServerRequest, timeout: float | None) -> None:
+        if exchange is self._exchange:
+            self._body_timeout = timeout
+
+    # -- a body that is collected ------------------------------------------------------------------------------------
 
     def _read_body(self, data: bytes, position: int) -> int:
         """Take body from ``data``; returns the index behind it, -1 when more is to come."""
+        if self._at_head:
+            return -1 if self._receiver is None else self._pass_body(self._receiver, data, position)
         if self._decoder is not None:
             piece, position = self._decoder.feed(data, position)
             if len(self._body) + len(piece) > self.params.max_body_size:
@@ -353,9 +560,13 @@ class HTTP1ServerConnection(ResponseWriter):
             self._body += piece
         return position
 
-    def _complete_body(self) -> ServerRequest:
+    def _complete_body(self) -> ServerRequest | None:
+        """The request that can be started now; ``None`` if it was started before."""
         request, self._head_request = self._head_request, None
-        assert request is not None
+        if request is None:
+            if self._reading is _R_BODY:
+                self._reading = _R_DONE
+            return None
         request.body = bytes(self._body)
         self._body = b""
         self._decoder = None
@@ -381,6 +592,7 @@ class HTTP1ServerConnection(ResponseWriter):
         self._body = b""
         self._head_request = None
         self._decoder = None
+        self._drop_receiver()
         self._sweep.discard(self)
         waiters, self._write_waiters = self._write_waiters, []
         for waiter in waiters:
@@ -443,8 +655,8 @@ class HTTP1ServerConnection(ResponseWriter):
             elif elapsed > (params.idle_connection_timeout if self._memo is not None else params.header_timeout):
                 self.stream.close()
         elif self._reading is _R_BODY:
-            if params.body_timeout is not None and elapsed > params.body_timeout:
-                error = RequestTimeoutError(f"request body not complete after {params.body_timeout} s")
+            if self._body_timeout is not None and elapsed > self._body_timeout:
+                error = RequestTimeoutError(f"request body not complete after {self._body_timeout} s")
                 self._refuse(error, "Timeout reading body from %s: %s")
         elif self._reading is _R_LINGER:
             if elapsed > params.linger_timeout:
@@ -456,6 +668,12 @@ class HTTP1ServerConnection(ResponseWriter):
 
     def _restart(self) -> None:
         # HOT: once per response.
+        if self._reading is not _R_DONE:  # answered before the request was read: the rest is of no use
+            self._keep_alive = False
+            self._writing = _W_DONE
+            if not self._corked:
+                self._end()
+            return
         self._reading = _R_HEAD
         self._since = self._sweep.now
         if not self._corked and (self._input or self._eof_since is not None):
@@ -470,6 +688,7 @@ class HTTP1ServerConnection(ResponseWriter):
         reading = self._reading
         if reading is _R_LINGER or reading is _R_CLOSED or reading is _R_TUNNEL:
             return
+        self._drop_receiver()
         more = self._eof_since is None and (
             reading is not _R_DONE or bool(self._input) or self._memo.keep_alive  # type: ignore[union-attr]  # DONE: there was a head
         )
@@ -485,7 +704,10 @@ class HTTP1ServerConnection(ResponseWriter):
     def _refuse(self, error: HTTPInputError, record: str = "Malformed HTTP message from %s: %s") -> None:
         """Answer a message that breaks the rules, and close."""
         gen_log.info(record, self.context, error)
-        self._out.append(serializer.error_response(error.status, str(error)))
+        if self._exchange is None or self._writing is _W_HEAD:  # else the handler is answering already: cut it
+            self._out.append(serializer.error_response(error.status, str(error)))
+        if self._exchange is not None:
+            self._seal(self._exchange)
         self._body = b""
         self._head_request = None
         self._decoder = None
@@ -497,8 +719,9 @@ class HTTP1ServerConnection(ResponseWriter):
 
     def detach(self, exchange: ServerRequest) -> IOStream:
         """Leave HTTP: the stream is the caller's, with what arrived behind the request."""
-        if not self._claim(exchange):
+        if exchange is not self._upgrading and not self._claim(exchange):
             raise StreamClosedError(real_error=self.stream.error)
+        self._upgrading = None
         self._flush()
         rest = bytes(self._input[self._position :])
         self._seal(exchange)
@@ -507,15 +730,19 @@ class HTTP1ServerConnection(ResponseWriter):
         self._drop_input()
         self._sweep.discard(self)
         self._pauses = _NO_PAUSE
+        self._receiver = None
         self.stream.release_consumer(rest)
         if self._eof_since is not None:
             self._loop.call_soon(self.stream.eof_received)  # behind what _consume still has for the stream
         self._on_close(self)
         return self.stream
 
-    def close(self) -> None:
-        """Close at once, whatever is in progress."""
+    async def close(self) -> None:
+        """Close at once, whatever is in progress.  Source: Tornado."""
         self.stream.close()
 
+
+#: Tornado's name for the client's side, which a program makes itself.
+HTTP1Connection = ClientConnection
 
 _match_request_line = abnf.REQUEST_LINE.match

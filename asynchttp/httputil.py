@@ -26,15 +26,19 @@ from asynchttp._h1.errors import (
     UnsupportedVersionError,
     URITooLongError,
 )
+from asynchttp._interfaces import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
 
 __all__ = [
     "BodyTooLargeError",
     "ExpectationFailedError",
+    "HTTPConnection",
     "HTTPHeaders",
     "HTTPInputError",
+    "HTTPMessageDelegate",
     "HTTPOutputError",
     "HTTPRequest",
     "HTTPResponse",
+    "HTTPServerConnectionDelegate",
     "HTTPServerRequest",
     "HeadTooLargeError",
     "RequestStartLine",
