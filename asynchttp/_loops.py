@@ -36,6 +36,7 @@ except ImportError:  # not on Windows
 __all__ = [
     "call",
     "claim_process_loop",
+    "clear_thread_loop",
     "current_loop",
     "new_asyncio_loop",
     "process_loop",

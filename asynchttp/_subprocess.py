@@ -19,7 +19,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from asynchttp import iostream, stack_context
+from asynchttp import iostream
+from asynchttp._legacy.contexts import wrap
 from asynchttp.ioloop import IOLoop
 
 __all__ = ["Subprocess"]
@@ -83,7 +84,8 @@ class Subprocess:
         The argument is negative for a process that a signal killed. One slot: a second callback replaces one
         that wasn't called yet. Source: Tornado ``Subprocess.set_exit_callback``.
         """
-        self._exit_callback = stack_context.wrap(callback)
+        callback = wrap(callback)
+        self._exit_callback = callback
         self._watch()
 
     def wait_for_exit(self, raise_error: bool = True) -> "asyncio.Future[int]":

@@ -149,8 +149,7 @@ class IOLoop(Configurable):
 
         Args:
             instance: what if there is neither. True: the main thread makes one, which becomes its own;
-                another thread gets the loop of the process, or makes one if there is none. False: return
-                ``None``.
+                another thread gets the loop of the process, or makes one if there is none. False: return ``None``.
         """
         loop = asyncio._get_running_loop()
         if loop is None:
@@ -184,8 +183,7 @@ class IOLoop(Configurable):
     def configure(cls, impl: "str | type[Configurable] | None", **kwargs: Any) -> None:
         """Choose the subclass of ``IOLoop`` to make.
 
-        Names of Tornado's own implementations are accepted and mean the default, because all are asyncio's
-        now.
+        Names of Tornado's own implementations are accepted and mean the default, because all are asyncio's now.
 
         Raises:
             RuntimeError: ``impl`` is a loop that isn't based on asyncio.
@@ -342,8 +340,7 @@ class IOLoop(Configurable):
         """Call ``handler(fd, events)`` whenever ``fd`` is ready.
 
         Args:
-            fd: a descriptor, or an object with ``fileno()`` and ``close()``. The handler gets what was
-                given here.
+            fd: a descriptor, or an object with ``fileno()`` and ``close()``. The handler gets what was given here.
             events: ``READ``, ``WRITE``, or both, which may come as two calls.
 
         Raises:
@@ -471,8 +468,7 @@ class IOLoop(Configurable):
         self.add_callback(callback, *args, **kwargs)
 
     def add_future(self, future: asyncio.Future[_T] | futures.Future[_T], callback: Callable[[Any], Any]) -> None:
-        """Call ``callback(future)`` in a later turn once the future is done; a future of another thread may
-        be given.
+        """Call ``callback(future)`` in a later turn once the future is done; a future of another thread may be given.
 
         Raises:
             AssertionError: ``future`` isn't a future.
@@ -547,16 +543,14 @@ class IOLoop(Configurable):
 
         Args:
             seconds: ``None`` ends the watch.
-            action: the handler of the signal, called in the main thread; ``None`` lets the signal end the
-                process.
+            action: the handler of the signal, called in the main thread; ``None`` lets the signal end the process.
         """
         if seconds is not None:
             signal.signal(signal.SIGALRM, signal.SIG_DFL if action is None else action)
         self._watch_blocking(seconds, lambda thread_id: os.kill(os.getpid(), signal.SIGALRM))
 
     def set_blocking_log_threshold(self, seconds: float | None) -> None:
-        """Log a warning with the stack when a callback blocks the loop for ``seconds``; ``None`` ends the
-        watch.
+        """Log a warning with the stack when a callback blocks the loop for ``seconds``; ``None`` ends the watch.
 
         The record is made by ``log_stack``, which runs in a thread of its own.
         """
@@ -635,8 +629,7 @@ class PeriodicCallback:
     Args:
         callback: takes no arguments. If it returns an awaitable, the next call waits for it.
         callback_time: milliseconds from the start of one call to the start of the next, or a ``timedelta``.
-            Where a call takes longer, the calls that were due meanwhile are left out and the rhythm is
-            kept.
+            Where a call takes longer, the calls that were due meanwhile are left out and the rhythm is kept.
         jitter: each interval is longer or shorter by a random part, of at most half of ``jitter`` (0.1: 5
             %). An IOLoop or ``None`` in this place is ``io_loop``, as in Tornado 2 to 4.
         io_loop: the loop; ``IOLoop.current()`` of the thread that calls ``start`` if omitted.
@@ -667,8 +660,7 @@ class PeriodicCallback:
         self._running = False
         self._timeout: object = None
         self._next_timeout = 0.0
-        # A call whose awaitable outlives a stop() must not go on with the schedule that a later start()
-        # began.
+        # A call whose awaitable outlives a stop() must not go on with the schedule that a later start() began.
         self._run_number = 0
 
     def start(self) -> None:
@@ -720,8 +712,7 @@ class PeriodicCallback:
         if self.jitter:
             interval *= 1 + self.jitter * (random.random() - 0.5)
         intervals = 1
-        # Earlier than planned: the clock was set back, or the timer was a little early. Either way one
-        # interval.
+        # Earlier than planned: the clock was set back, or the timer was a little early. Either way one interval.
         if current_time >= self._next_timeout:
             intervals += math.floor((current_time - self._next_timeout) / interval)
         self._next_timeout += intervals * interval

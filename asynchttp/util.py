@@ -246,8 +246,7 @@ class Configurable:
     def configured_class(cls) -> type["Configurable"]:
         """Return the class that the constructor makes at present."""
         base = cls.configurable_base()
-        # A family inside a family (see __new__) has its own choice, which it mustn't inherit from the outer
-        # one.
+        # A family inside a family (see __new__) has its own choice, which it mustn't inherit from the outer one.
         if base.__dict__.get("_Configurable__impl_class") is None:
             base.__impl_class = cls.configurable_default()
         return base.__impl_class  # type: ignore[no-any-return]  # declared Any to be settable on any base

@@ -115,12 +115,10 @@ class StackContext(_Context):
 
 
 class ExceptionStackContext(_Context):
-    """A context that gives the exceptions of the block, and of each callback that starts from it, to a
-    handler.
+    """A context that gives the exceptions of the block, and of each callback that starts from it, to a handler.
 
     Args:
-        exception_handler: called with type, value and traceback; returns true when the exception ends with
-            it.
+        exception_handler: called with type, value and traceback; returns true when the exception ends with it.
         delay_warning: accepted for Tornado 5.1, whose deprecation warning it delayed; there is none here.
     """
 

@@ -1,5 +1,4 @@
-"""What coroutines of Tornado 2 to 5 yield: ``Callback``, ``Wait``, ``WaitAll``, and other ``YieldPoint``
-objects.
+"""What coroutines of Tornado 2 to 5 yield: ``Callback``, ``Wait``, ``WaitAll``, and other ``YieldPoint`` objects.
 
 How this works
 ==============
@@ -117,14 +116,15 @@ class _Keys:
 
     def wait(self, point: "YieldPoint") -> Future[Any]:
         """Start ``point``; return a future of its result."""
-        self._point, self._waiter = point, _loops.current_loop().create_future()
-        waiter = self._waiter
+        waiter: Future[Any] = _loops.current_loop().create_future()
         try:
             point.start(self)
         except Exception as error:
-            self._set_exception(error)
-        else:
-            self._resolve()
+            waiter.set_exception(error)
+            return waiter
+        # Not before: results that come in while it starts find only a part of it ready to be asked.
+        self._point, self._waiter = point, waiter
+        self._resolve()
         return waiter
 
     def close(self) -> None:
