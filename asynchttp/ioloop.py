@@ -14,7 +14,6 @@ Source: Tornado ``tornado.ioloop``.
 """
 
 import asyncio
-import contextlib
 import datetime
 import functools
 import inspect
@@ -23,18 +22,16 @@ import numbers
 import os
 import random
 import signal
-import socket
 import sys
-import threading
 import time
 import traceback
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent import futures
 from types import FrameType
 from typing import Any, Protocol, TypeVar, overload
 
-from asynchttp import _loops
+from asynchttp import _loops, _signals
 from asynchttp._coroutines import CoroutineFuture, convert_yielded
 from asynchttp._legacy.contexts import leaves_stack_contexts
 from asynchttp._loops import new_asyncio_loop
@@ -235,7 +232,7 @@ class IOLoop(Configurable):
         if self.asyncio_loop.is_running():
             raise RuntimeError("IOLoop is already running")
         _loops.claim_process_loop(self.asyncio_loop)
-        with _woken_by_signals(self.asyncio_loop):
+        with _signals.woken_by_signals(self.asyncio_loop), _signals.ended_by_sigint(self.asyncio_loop):
             self.asyncio_loop.run_forever()
 
     def stop(self) -> None:
@@ -595,32 +592,6 @@ def _is_tornados(impl: Any) -> bool:
     return isinstance(impl, type) and any(
         base.__module__ == "tornado.platform.asyncio" and base.__name__ == "BaseAsyncIOLoop" for base in impl.__mro__
     )
-
-
-@contextlib.contextmanager
-def _woken_by_signals(loop: AbstractEventLoop) -> Iterator[None]:
-    """Let a handler of ``signal.signal`` interrupt the loop's wait, so that what it scheduled runs at once.
-
-    uvloop does so by itself. Asyncio's loops go on waiting, unless they have signal handlers of their own.
-    """
-    if not isinstance(loop, asyncio.BaseEventLoop) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    reader, writer = socket.socketpair()
-    with reader, writer:
-        reader.setblocking(False)
-        writer.setblocking(False)
-        loop.add_reader(reader, reader.recv, 4096)
-        previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        try:
-            if previous != -1:  # somebody else listens: asyncio itself, for add_signal_handler
-                signal.set_wakeup_fd(previous)
-            yield
-        finally:
-            loop.remove_reader(reader)
-            present = signal.set_wakeup_fd(-1)
-            if present != writer.fileno():
-                signal.set_wakeup_fd(present)
 
 
 class PeriodicCallback:

@@ -1380,3 +1380,28 @@ IOLoop.instance().start()
 def test_module_exports() -> None:
     assert ioloop.Configurable is IOLoop.__mro__[1]
     assert ioloop.import_object("asynchttp.ioloop") is ioloop
+
+
+SWALLOWS_INTERRUPTS = """
+import os, signal
+from asynchttp.ioloop import IOLoop, PeriodicCallback
+
+def swallow():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        sum(range(100000))
+    except BaseException as error:
+        print("raised in the middle:", repr(error), flush=True)
+
+loop = IOLoop.instance()
+loop.add_callback(swallow)
+try:
+    loop.start()
+except KeyboardInterrupt:
+    print("ended", signal.getsignal(signal.SIGINT) is signal.default_int_handler, flush=True)
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_ctrl_c_ends_the_loop_between_two_callbacks(loop):
+    assert run_python("-c", SWALLOWS_INTERRUPTS, env={"ASYNCHTTP_LOOP": loop}) == (0, "ended True\n", "")

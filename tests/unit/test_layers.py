@@ -16,7 +16,7 @@ FLOORS = [
     # protocol rules: no asyncio, no socket
     ["_h1", "_readbuffer", "httputil", "log", "util"],
     # the loop
-    ["_coroutines", "_legacy", "_loops", "_watchdog", "concurrent", "gen", "ioloop", "stack_context"],
+    ["_coroutines", "_legacy", "_loops", "_signals", "_watchdog", "concurrent", "gen", "ioloop", "stack_context"],
     # octets from and to sockets, processes
     [
         "_basestream",
