@@ -32,16 +32,22 @@ class ClientConnection(httputil.HTTPConnection):
 
     Args:
         stream: connected, and this connection's own until :meth:`detach`.
+        is_client: must be true: a server's side is :class:`~asynchttp.http1connection.HTTP1ServerConnection`.
         context: stands for the peer in log records.
 
     Source: Tornado ``HTTP1Connection(stream, is_client=True)``.
     """
 
-    is_client = True
-
     def __init__(
-        self, stream: IOStream, params: HTTP1ConnectionParameters | None = None, context: object = None
+        self,
+        stream: IOStream,
+        is_client: bool = True,
+        params: HTTP1ConnectionParameters | None = None,
+        context: object = None,
     ) -> None:
+        if not is_client:
+            raise ValueError("HTTP1Connection is the client's side; HTTP1ServerConnection(stream) is the server's")
+        self.is_client = is_client
         self.stream: IOStream | None = stream
         self.params = params or HTTP1ConnectionParameters()
         self.context = context
@@ -73,7 +79,8 @@ class ClientConnection(httputil.HTTPConnection):
         """
         method, target, _ = start_line
         line = f"{method} {target} HTTP/1.1\r\n".encode("latin-1")
-        if abnf.REQUEST_LINE.fullmatch(line, 0, len(line) - 3) is None:
+        match = abnf.REQUEST_LINE.match(line)
+        if match is None or match.end() != len(line) - 3:
             raise ValueError(f"Illegal characters in request line: {line!r}")
         self._method = method
         lengths = headers.get_list("Content-Length")

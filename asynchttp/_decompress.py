@@ -49,6 +49,7 @@ class Decompressor:
                 raise BodyTooLargeError("decompressed body too large")
             if piece:
                 pieces.append(piece)
+            # A full step may have left output behind without input: an empty call would not be asked for it.
             data = self._zlib.unconsumed_tail or self._zlib.unused_data
         return pieces
 

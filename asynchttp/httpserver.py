@@ -6,6 +6,7 @@
 """
 
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 from asynchttp import _dispatch
@@ -150,6 +151,27 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""
         for connection in list(self._connections):
             await connection.close()
+
+
+class _CallableAdapter(HTTPMessageDelegate):
+    """A plain callable as a message delegate: for ``tornado.routing``, which mixes both."""
+
+    def __init__(self, request_callback: Callable[[HTTPRequest], Any], request_conn: HTTPConnection) -> None:
+        self._callback = request_callback
+        self._connection = request_conn
+        self._request = HTTPRequest()
+        self._chunks: list[bytes] = []
+
+    def headers_received(self, start_line: Any, headers: Any) -> None:
+        self._request = HTTPRequest(connection=self._connection, start_line=start_line, headers=headers)
+
+    def data_received(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+
+    def finish(self) -> None:
+        self._request.body = b"".join(self._chunks)
+        self._request._parse_body()
+        self._callback(self._request)
 
 
 #: Tornado's name; some programs patch it.
