@@ -141,6 +141,8 @@ class BaseIOStream(asyncio.Protocol):
 
         self._transport: Any = None
         self._attaching: asyncio.Task[None] | None = None
+        # A transport is being made, and has the descriptor already: closing it is the transport's business.
+        self._half_attached = False
         self._closed = False
         self._close_callback: Callable[[], Any] | None = None
         self._consumer: Consumer | None = None
@@ -199,12 +201,14 @@ class BaseIOStream(asyncio.Protocol):
         if not self._ready_to_attach():  # a read came first, then connect(), which will attach
             self._attaching = None
             return
+        self._half_attached = True
         try:
             await self._make_transport()
         except asyncio.CancelledError:
             if not self._closed:
                 raise
         except Exception as error:
+            self._half_attached = False  # whoever was making it has closed it, or never took it
             self._attach_failed(error)
 
     def _attach_failed(self, error: Exception) -> None:
@@ -216,6 +220,8 @@ class BaseIOStream(asyncio.Protocol):
             transport.abort()
             return
         self._transport = self._adopt(transport)
+        if self._reading_paused:  # start_tls came before us
+            self._transport.pause_reading()
         if self._unsent:
             unsent, self._unsent, self._unsent_size = self._unsent, [], 0
             for data in unsent:

@@ -6,6 +6,7 @@ How they work is told in :mod:`asynchttp._basestream`.
 """
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -199,7 +200,13 @@ class IOStream(BaseIOStream):
         sock = self.socket
         if self._connect_future is None or self._connect_future.done():
             self._send_unsent(sock, unsent)
-        sock.close()
+        if self._half_attached:
+            # Its transport closes it, now that making it was cancelled. Closed here, the descriptor's number could be
+            # another connection's before that.
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        else:
+            sock.close()
 
     def _send_unsent(self, sock: socket.socket, unsent: list[bytes]) -> None:
         try:
@@ -254,7 +261,8 @@ class SSLIOStream(IOStream):
         self.socket = TLSSocket(plain, context, server_side)
         self._handshake_waiter: asyncio.Future[Any] | None = None
         self._handshake_done = False
-        # The plain transport that start_tls goes on with.
+        # The plain stream that start_tls goes on with, until its transport is here; then that transport.
+        self._plain: IOStream | None = None
         self._plain_transport: asyncio.Transport | None = None
         # (fd, address) for the log, when the socket can't tell any more.
         self._peer: tuple[int, Any] = (-1, None)
@@ -320,6 +328,8 @@ class SSLIOStream(IOStream):
     async def _make_transport(self) -> None:
         tls = self.socket
         self._peer = (tls.fileno(), _peer_name(tls.plain))
+        if self._plain is not None:
+            await self._plain_attached(self._plain)
         if self._plain_transport is not None:
             transport = await self._loop.start_tls(
                 self._plain_transport,
@@ -340,12 +350,26 @@ class SSLIOStream(IOStream):
 
     def _take_over(self, plain: IOStream) -> None:
         """Go on with the connection of ``plain``, which ends as a stream without closing it."""
+        if plain._transport is None and plain._attaching is not None:
+            self._plain = plain  # its transport is on its way, and to stop that would close the socket
+            plain._reading_paused = True
+        else:
+            self._take_transport(plain)
+        self._attach()
+
+    def _take_transport(self, plain: IOStream) -> None:
         self._plain_transport, plain._transport = plain._transport, None
-        if plain._attaching is not None and self._plain_transport is None:
-            plain._attaching.cancel()
         plain._closed = True
         plain.socket = None
-        self._attach()
+
+    async def _plain_attached(self, plain: IOStream) -> None:
+        """Wait for the transport of ``plain``, and take it."""
+        assert plain._attaching is not None
+        await plain._attaching
+        self._plain = None
+        if plain._transport is None:
+            raise plain.error or ConnectionResetError()
+        self._take_transport(plain)
 
     def _close_if_cancelled(self, future: "asyncio.Future[Any]") -> None:
         if future.cancelled():
