@@ -14,6 +14,7 @@ from asynchttp._decompress import DecompressingDelegate
 from asynchttp._h1 import abnf, chunked, framing, serializer
 from asynchttp._h1 import head as h1_head
 from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError, HTTPOutputError
+from asynchttp._interfaces import tell_closed
 from asynchttp._legacy.callbacks import accepts_callback
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
@@ -131,7 +132,7 @@ class ClientConnection(httputil.HTTPConnection):
         makes it ``False``, and never raises.
         """
         if self.params.decompress:
-            delegate = DecompressingDelegate(delegate, self._limit_of_body)
+            delegate = DecompressingDelegate(delegate, self._limit_of_body, self.params.chunk_size)
         assert self.stream is not None
         return self.stream.io_loop.asyncio_loop.create_task(self._read_response(delegate))
 
@@ -162,8 +163,8 @@ class ClientConnection(httputil.HTTPConnection):
                 except TimeoutError:
                     gen_log.info("Timeout reading body from %s", self.context)
                     return False
-            finished = True
             delegate.finish()
+            finished = True
             return keep_alive and length is not None and not self.no_keep_alive
         except HTTPInputError as error:
             gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
@@ -178,7 +179,7 @@ class ClientConnection(httputil.HTTPConnection):
         finally:
             if self.stream is not None:
                 if not finished:
-                    delegate.on_connection_close()
+                    tell_closed(delegate)
                     self.close()
                 elif self.no_keep_alive:
                     self.close()

@@ -2,15 +2,12 @@
 
 import inspect
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from asynchttp import httputil
 from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
 
 __all__ = ["DecompressingDelegate", "Decompressor"]
-
-#: Octets that one step may put out: a piece of input that unfolds to more does so in several.
-_STEP_SIZE = 65536
 
 
 class Decompressor:
@@ -19,39 +16,44 @@ class Decompressor:
     Args:
         coding: ``"gzip"`` or ``"deflate"``.
         limit: octets of output, from all pieces together, above which :exc:`BodyTooLargeError` is raised.
+        piece_size: octets of one piece of output. What unfolds to more comes in several, each made when it is wanted.
     """
 
-    def __init__(self, coding: str, limit: Callable[[], int]) -> None:
+    def __init__(self, coding: str, limit: Callable[[], int], piece_size: int = 65536) -> None:
         self._coding = coding
         self._limit = limit
+        self._piece_size = piece_size
         self._size = 0
-        self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 16 if coding == "gzip" else zlib.MAX_WBITS)
+        self._zlib = self._new_member()
         self._begun = False
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The output of ``data``, in pieces of at most 64 KiB.
+    def _new_member(self) -> "zlib._Decompress":
+        return zlib.decompressobj(zlib.MAX_WBITS | 16 if self._coding == "gzip" else zlib.MAX_WBITS)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The output of ``data``, in pieces that aren't empty.  All must be taken before the next call.
 
         Raises: :exc:`HTTPInputError` for what isn't in the coding, also for anything behind its end.
         """
-        pieces = []
-        while data:
+        more = bool(data)
+        while more:
             self._begun = True
             if self._zlib.eof:
                 if self._coding != "gzip":
                     raise HTTPInputError("invalid deflate data: more behind its end")
-                self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 16)  # RFC 1952 §2.2: several members
+                self._zlib = self._new_member()  # RFC 1952 §2.2: several members
             try:
-                piece = self._zlib.decompress(data, _STEP_SIZE)
+                piece = self._zlib.decompress(data, self._piece_size)
             except zlib.error as error:
                 raise HTTPInputError(f"invalid {self._coding} data") from error
             self._size += len(piece)
             if self._size > self._limit():
-                raise BodyTooLargeError("decompressed body too large")
+                raise BodyTooLargeError(f"decompressed body too large: more than {self._limit()} octets")
             if piece:
-                pieces.append(piece)
-            # A full step may have left output behind without input: an empty call would not be asked for it.
+                yield piece
             data = self._zlib.unconsumed_tail or self._zlib.unused_data
-        return pieces
+            # A full piece may leave output behind though its input is used up.
+            more = bool(data) or (len(piece) == self._piece_size and not self._zlib.eof)
 
     def finish(self) -> None:
         """Raise :exc:`HTTPInputError` if the coding isn't at its end."""
@@ -66,19 +68,22 @@ class DecompressingDelegate(httputil.HTTPMessageDelegate):
 
     Args:
         limit: tells ``max_body_size`` of the message.
+        chunk_size: octets of the largest piece passed on.
     """
 
-    def __init__(self, delegate: httputil.HTTPMessageDelegate, limit: Callable[[], int]) -> None:
+    def __init__(self, delegate: httputil.HTTPMessageDelegate, limit: Callable[[], int], chunk_size: int) -> None:
         self._delegate = delegate
         self._limit = limit
+        self._chunk_size = chunk_size
         self._decompressor: Decompressor | None = None
+        self._closed = False
 
     def headers_received(
         self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
     ) -> Awaitable[None] | None:
         coding = headers.get("Content-Encoding", "").lower()
         if coding in ("gzip", "deflate"):
-            self._decompressor = Decompressor(coding, self._limit)
+            self._decompressor = Decompressor(coding, self._limit, self._chunk_size)
             headers.add("X-Consumed-Content-Encoding", headers["Content-Encoding"])
             del headers["Content-Encoding"]
         return self._delegate.headers_received(start_line, headers)
@@ -87,13 +92,20 @@ class DecompressingDelegate(httputil.HTTPMessageDelegate):
         if self._decompressor is None:
             return self._delegate.data_received(chunk)
         pieces = self._decompressor.feed(chunk)
-        return self._deliver(pieces) if pieces else None
-
-    async def _deliver(self, pieces: list[bytes]) -> None:
         for piece in pieces:
             result = self._delegate.data_received(piece)
             if result is not None and inspect.isawaitable(result):
-                await result
+                return self._go_on(result, pieces)
+        return None
+
+    async def _go_on(self, result: Awaitable[None], pieces: Iterator[bytes]) -> None:
+        await result
+        for piece in pieces:
+            if self._closed:
+                return
+            following = self._delegate.data_received(piece)
+            if following is not None and inspect.isawaitable(following):
+                await following
 
     def finish(self) -> None:
         if self._decompressor is not None:
@@ -101,4 +113,5 @@ class DecompressingDelegate(httputil.HTTPMessageDelegate):
         self._delegate.finish()
 
     def on_connection_close(self) -> None:
+        self._closed = True
         self._delegate.on_connection_close()

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from asynchttp import httputil
 from asynchttp._decompress import DecompressingDelegate, Decompressor
 from asynchttp._exchange import BodyChunks, Exchange, ServerRequest
+from asynchttp._interfaces import tell_closed
 from asynchttp.httputil import HTTPOutputError
 
 __all__ = ["Style", "check_handler", "delegate_style", "is_delegate", "style_of"]
@@ -71,12 +72,14 @@ def delegate_style(delegate: Any, decompress: bool = False) -> Style:
         engine = request.engine
         message = delegate.start_request(engine, Exchange(engine, request))
         if decompress:
-            message = DecompressingDelegate(message, functools.partial(engine.max_body_size, request))
+            message = DecompressingDelegate(
+                message, functools.partial(engine.max_body_size, request), engine.params.chunk_size
+            )
         line = start_line(request.method or "", request.uri or "", request.version)
         try:
             awaited = message.headers_received(line, request.headers)
         except Exception:
-            message.on_connection_close()
+            tell_closed(message)
             raise
         engine.receive(request, message, awaited)
 
@@ -100,7 +103,9 @@ def _streaming_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventL
         chunks = request.chunks = BodyChunks(loop, functools.partial(engine.want_body, request))
         receiver: httputil.HTTPMessageDelegate = chunks
         if decompress:
-            receiver = DecompressingDelegate(chunks, functools.partial(engine.max_body_size, request))
+            receiver = DecompressingDelegate(
+                chunks, functools.partial(engine.max_body_size, request), engine.params.chunk_size
+            )
             line = httputil.RequestStartLine(request.method or "", request.uri or "", request.version)
             receiver.headers_received(line, request.headers)
         engine.receive(request, receiver, wanted=False)

@@ -80,7 +80,7 @@ def parse_query(text: str, config: ParseUrlEncodedConfig | None = None) -> Argum
     """
     limit = (config or _config.urlencoded).max_arguments
     if text.count("&") >= limit:
-        raise HTTPInputError(f"more than {limit} arguments")
+        raise HTTPInputError(f"Max number of fields exceeded: more than {limit}")
     arguments: Arguments = {}
     for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
         decoded = name.encode("latin-1").decode("utf-8", "replace")
@@ -175,7 +175,8 @@ def _parse_part(
     files: dict[str, list[HTTPFile]],
     config: ParseMultipartConfig,
 ) -> None:
-    head_end = data.find(b"\r\n\r\n", begin, end)
+    # RFC 2046 §5.1.1: a part without octets may share the CRLF of its empty line with the delimiter.
+    head_end = data.find(b"\r\n\r\n", begin, end + 2)
     if head_end < 0:
         raise HTTPInputError("multipart/form-data missing headers")
     if head_end - begin > config.max_part_header_size:
@@ -202,8 +203,10 @@ def _part_headers(octets: bytes) -> dict[str, str]:
     headers: dict[str, str] = {}
     for line in octets.split(b"\r\n"):
         name, colon, value = line.partition(b":")
-        if not colon or abnf.TOKEN.fullmatch(name) is None or b"\r" in value or b"\n" in value or b"\0" in value:
+        if not colon or abnf.TOKEN.fullmatch(name) is None:
             raise HTTPInputError("Invalid multipart/form-data: malformed part header")
+        if abnf.FIELD_VALUE.fullmatch(value) is None:
+            raise HTTPInputError("Invalid multipart/form-data: Invalid header value in a part")
         try:
             headers[name.decode("ascii").title()] = value.strip(b" \t").decode("utf-8")
         except UnicodeDecodeError:

@@ -11,7 +11,9 @@ After ``headers_received`` exactly one of ``finish`` and ``on_connection_close``
 from collections.abc import Awaitable
 from typing import Any
 
-__all__ = ["HTTPConnection", "HTTPMessageDelegate", "HTTPServerConnectionDelegate"]
+from asynchttp.log import app_log
+
+__all__ = ["HTTPConnection", "HTTPMessageDelegate", "HTTPServerConnectionDelegate", "tell_closed"]
 
 
 class HTTPServerConnectionDelegate:
@@ -60,3 +62,11 @@ class HTTPConnection:
     def finish(self) -> None:
         """End the message."""
         raise NotImplementedError
+
+
+def tell_closed(delegate: HTTPMessageDelegate) -> None:
+    """Tell a delegate that its message won't be complete.  What it raises is logged: nobody else could want it."""
+    try:
+        delegate.on_connection_close()
+    except Exception:
+        app_log.error("Uncaught exception", exc_info=True)

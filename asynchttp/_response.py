@@ -216,9 +216,12 @@ class ResponseWriter:
         return b"%b%b%b\r\n%b" % (serializer.status_line(status), encoded, own, body if has_body else b"")
 
     def _connection_field(self, exchange: ServerRequest) -> bytes:
-        if not self._keep_alive:
-            return b"Connection: close\r\n"
-        return b"" if exchange.tail.minor else b"Connection: keep-alive\r\n"
+        """What the client has to be told of the connection's fate: nothing, if it is what it expects anyhow."""
+        if exchange.tail.minor:
+            return b"" if self._keep_alive else b"Connection: close\r\n"
+        if self._keep_alive:
+            return b"Connection: Keep-Alive\r\n"
+        return b"Connection: close\r\n" if exchange.tail.keep_alive else b""
 
     def write_headers(
         self,

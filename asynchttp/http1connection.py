@@ -12,7 +12,8 @@ How this works
 *States.*  ``_reading`` and ``_writing`` are the two states of :mod:`asynchttp._h1.states`. A request is started when
 its head and body are complete; its answer may come at once or at any later time.
 
-*Writing* is the other half of the same object: :class:`asynchttp._response.ResponseWriter`.
+*Writing* and *bodies* are the other parts of the same object: :class:`asynchttp._response.ResponseWriter` and
+:class:`asynchttp._request_body.RequestBodyReader`.
 
 *Bounds.*  ``_input`` holds at most one head, or ``chunk_size`` and one delivery; then reading pauses. Nothing is parsed
 ahead of an unfinished exchange. Sixteen pipelined requests in a turn, then others have theirs.
@@ -26,27 +27,25 @@ What must never happen: an octet of one exchange in the response of another; a h
 whole and valid; two requests of one connection in progress.
 """
 
-import asyncio
 import enum
-import inspect
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from asynchttp import _dispatch
 from asynchttp._client import ClientConnection
 from asynchttp._context import PeerContext
 from asynchttp._dispatch import Style
 from asynchttp._exchange import Context, Exchange, ServerRequest
-from asynchttp._h1 import abnf, chunked, framing, serializer
+from asynchttp._h1 import abnf, serializer
 from asynchttp._h1 import head as h1_head
-from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError, RequestTimeoutError
+from asynchttp._h1.errors import HTTPInputError, RequestTimeoutError
 from asynchttp._h1.states import Reading, Writing
-from asynchttp._interfaces import HTTPMessageDelegate, HTTPServerConnectionDelegate
+from asynchttp._interfaces import HTTPServerConnectionDelegate
 from asynchttp._parameters import HTTP1ConnectionParameters
-from asynchttp._response import ResponseWriter
+from asynchttp._request_body import RequestBodyReader
 from asynchttp._sweep import Sweep
 from asynchttp.iostream import IOStream, StreamClosedError
-from asynchttp.log import app_log, gen_log
+from asynchttp.log import gen_log
 
 __all__ = ["Exchange", "HTTP1Connection", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
 
@@ -71,7 +70,7 @@ class Pause(enum.Flag):
 _NO_PAUSE: Final = Pause(0)
 
 
-class HTTP1ServerConnection(ResponseWriter):
+class HTTP1ServerConnection(RequestBodyReader):
     """The server's side of one connection.
 
     Args:
@@ -84,31 +83,17 @@ class HTTP1ServerConnection(ResponseWriter):
 
     __slots__ = (
         "__weakref__",
-        "_at_head",
-        "_awaited",
-        "_body",
-        "_body_left",
-        "_body_size",
-        "_body_timeout",
         "_continuing",
-        "_decoder",
         "_eof_since",
-        "_expecting",
-        "_head_request",
         "_input",
         "_linger_left",
-        "_max_body_size",
         "_memo",
         "_memo_octets",
         "_on_close",
         "_pauses",
         "_position",
-        "_reading",
-        "_receiver",
         "_searched",
-        "_since",
         "_stalled_since",
-        "_start",
     )
 
     def __init__(
@@ -119,13 +104,8 @@ class HTTP1ServerConnection(ResponseWriter):
     ) -> None:
         params = params or HTTP1ConnectionParameters()
         super().__init__(stream, params, context or PeerContext(stream))
-        self._start: Callable[[ServerRequest], object]
-        self._at_head = False
         self._on_close: Callable[[HTTP1ServerConnection], object]
-        self._reading = _R_HEAD
         self._pauses = _NO_PAUSE
-        #: when the present phase began, by the sweep's clock
-        self._since = 0.0
         self._eof_since: float | None = None
         # Octets that wait, from _position on: a packet whose first requests were served, as it came; or a bytearray
         # that grows. While nothing else is in the way: the beginning of a head, of which _searched octets hold no end.
@@ -137,22 +117,6 @@ class HTTP1ServerConnection(ResponseWriter):
         # The previous tail of this connection, and its octets: equal octets need no parsing.
         self._memo: h1_head.Tail | None = None
         self._memo_octets = b"\0"
-        # The request whose body is being read, and that body: one piece as it came, or a bytearray that grows.
-        self._head_request: ServerRequest | None = None
-        self._body: bytes | bytearray = b""
-        self._body_left = 0
-        # Who gets the body as it comes; None: it is collected, and the request starts when it is complete.
-        self._receiver: HTTPMessageDelegate | None = None
-        # What the receiver wants to be awaited before it gets more.
-        self._awaited: asyncio.Future[Any] | None = None
-        self._body_size = 0
-        # The client waits for 100 (Continue).
-        self._expecting = False
-        # Of the present request.
-        self._max_body_size = params.max_body_size
-        self._body_timeout = params.body_timeout
-        self._decoder: chunked.ChunkedDecoder | None = None
-
         # Since when the kernel has taken nothing of what is written.
         self._stalled_since = 0.0
         self._linger_left = params.linger_size
@@ -260,11 +224,13 @@ class HTTP1ServerConnection(ResponseWriter):
         if data:
             self._drop_input()
             self._consume(bytes(data), position)
-        # DONE: another request is being answered. Otherwise what is left in _input is less than a message.
-        whole_ones_left = self._continuing or self._reading is not _R_HEAD
+        # DONE: another request is being answered. Otherwise what is left in _input is less than a message, or waits for
+        # the receiver of its body.
+        whole_ones_left = self._continuing or (self._reading is not _R_HEAD and not self._body_cut())
         if not whole_ones_left or len(self._input) - self._position <= self.params.chunk_size:
             self._unpause(Pause.PIPELINE)
-        if self._eof_since is not None and not whole_ones_left and not self._pauses & Pause.WRITE:
+        writable = not self._pauses & Pause.WRITE or self._reading is _R_BODY
+        if self._eof_since is not None and not whole_ones_left and writable:
             self._end()  # the rest won't come
 
     def _consume(self, data: bytes, position: int) -> None:
@@ -326,6 +292,9 @@ class HTTP1ServerConnection(ResponseWriter):
                         self._begin_body(request, tail, position == size)
                         if position == size:
                             break
+                        if self._reading is not _R_BODY or self._writing is _W_DONE:  # answered at its head
+                            self._keep(data, position)
+                            break
                         continue
                 self._reading = _R_DONE
                 self._writing = _W_HEAD
@@ -375,209 +344,10 @@ class HTTP1ServerConnection(ResponseWriter):
         self._searched = len(rest)
         self._since = self._sweep.now
 
-    def _begin_body(self, request: ServerRequest, tail: h1_head.Tail, nothing_yet: bool) -> None:
-        self._reading = _R_BODY
-        self._since = self._sweep.now
-        self._body_left = tail.body_length
-        self._body_size = 0
-        self._max_body_size = self.params.max_body_size
-        self._body_timeout = self.params.body_timeout
-        self._decoder = None
-        if tail.body_length == framing.CHUNKED:
-            self._decoder = chunked.ChunkedDecoder(self.params.max_header_size, self.params.max_header_count)
-        if not self._at_head:
-            self._head_request = request
-            self._check_claim()
-            if tail.expect_continue and nothing_yet:
-                self._out.append(serializer.CONTINUE)
-            return
-        self._expecting = tail.expect_continue and nothing_yet
-        self._writing = _W_HEAD
-        self._exchange = request
-        self._keep_alive = tail.keep_alive and not self.params.no_keep_alive
-        try:
-            self._start(request)
-        except Exception as error:
-            self.handler_failed(request, error)
-
-    def _check_claim(self) -> None:
-        if self._body_left > self._max_body_size:
-            raise BodyTooLargeError(f"Content-Length too long: more than {self._max_body_size} octets")
-
-    # -- a body that is passed on as it comes ------------------------------------------------------------------------
-
-    def receive(
-        self, exchange: ServerRequest, receiver: HTTPMessageDelegate, awaited: Any = None, *, wanted: bool = True
-    ) -> None:
-        """Give the body of a request, and then its end, to ``receiver``.  Called by what starts a request at its head.
-
-        Args:
-            awaited: an awaitable to wait for before that, or ``None``.
-            wanted: whether the body is waited for at once; otherwise :meth:`want_body` says when.
-        """
-        if exchange is not self._exchange:  # answered, or detached, in headers_received
-            if self._reading is not _R_TUNNEL:
-                receiver.on_connection_close()
-            return
-        self._receiver = receiver
-        if awaited is not None and inspect.isawaitable(awaited):
-            self._wait_for_receiver(awaited, wanted)
-        else:
-            self._head_received(wanted)
-
-    def _head_received(self, wanted: bool) -> None:
-        if self._reading is _R_BODY:
-            self._check_claim()
-            if wanted:
-                self._send_continue()
-        else:
-            self._finish_receiver()
-
-    def want_body(self, exchange: ServerRequest) -> None:
-        """The handler waits for the body."""
-        if exchange is self._exchange:
-            self._send_continue()
-
-    def _send_continue(self) -> None:
-        if self._expecting and self._writing is _W_HEAD:
-            self._expecting = False
-            self._put(serializer.CONTINUE)
-
-    def _wait_for_receiver(self, awaitable: Any, wanted: bool | None = None) -> None:
-        """Pass on nothing until ``awaitable`` is done.  ``wanted`` is that of :meth:`receive` if it was the head."""
-
-        def ready(future: "asyncio.Future[Any]") -> None:
-            self._awaited = None
-            exchange = self._exchange
-            if exchange is None or self._receiver is None or future.cancelled():
-                return
-            error = future.exception()
-            if error is not None:
-                self.handler_failed(exchange, error)
-                return
-            try:
-                if wanted is not None:
-                    self._head_received(wanted)
-                elif self._reading is _R_DONE:
-                    self._finish_receiver()
-            except HTTPInputError as refused:
-                self._refuse(refused)
-                return
-            if self._reading is _R_BODY and self._input:
-                self._continue_later()
-
-        self._awaited = asyncio.ensure_future(awaitable, loop=self._loop)
-        self._awaited.add_done_callback(ready)
-
-    def _pass_body(self, receiver: HTTPMessageDelegate, data: bytes, position: int) -> int:
-        """Pass the body in ``data`` on, in pieces of at most ``chunk_size``.
-
-        Returns: the index behind it; -1 when more is to come, or when the receiver has to be waited for: what it
-        doesn't get now is kept.
-        """
-        size = self.params.chunk_size
-        while position < len(data) and self._reading is _R_BODY:
-            if self._awaited is not None:
-                self._keep(data, position)
-                return -1
-            if self._decoder is not None:
-                piece, end = self._decoder.feed(data[position : position + size])
-                complete = end >= 0
-                position = position + end if complete else min(len(data), position + size)
-            else:
-                piece = data[position : position + min(size, self._body_left)]
-                position += len(piece)
-                self._body_left -= len(piece)
-                complete = self._body_left == 0
-            self._body_size += len(piece)
-            if self._body_size > self._max_body_size:
-                raise BodyTooLargeError(f"chunked body too large: more than {self._max_body_size} octets")
-            self._expecting = False
-            if piece:
-                try:
-                    awaitable = receiver.data_received(piece)
-                except Exception as error:
-                    assert self._exchange is not None
-                    self.handler_failed(self._exchange, error)
-                    return -1
-                if awaitable is not None and inspect.isawaitable(awaitable):
-                    self._wait_for_receiver(awaitable)
-            if complete:
-                return position
-        return -1
-
-    def _finish_receiver(self) -> None:
-        """The body is complete: say so, unless the receiver has to be waited for."""
-        exchange = self._exchange
-        if self._awaited is None and self._receiver is not None and exchange is not None:
-            receiver, self._receiver = self._receiver, None
-            try:
-                receiver.finish()
-            except Exception as error:
-                self.handler_failed(exchange, error)
-
-    def _drop_receiver(self) -> None:
-        """The body won't be complete, or nobody wants the rest."""
-        receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            try:
-                receiver.on_connection_close()
-            except Exception:
-                app_log.error("Uncaught exception", exc_info=True)
-
-    def max_body_size(self, exchange: ServerRequest) -> int:
-        """The limit of this request's body, before and after decompression."""
-        return self._max_body_size
-
-    def set_max_body_size(self, exchange: ServerRequest, size: int) -> None:
-        if exchange is self._exchange:
-            self._max_body_size = size
-
-    def set_body_timeout(self, exchange: ServerRequest, timeout: float | None) -> None:
-        if exchange is self._exchange:
-            self._body_timeout = timeout
-
-    # -- a body that is collected ------------------------------------------------------------------------------------
-
-    def _read_body(self, data: bytes, position: int) -> int:
-        """Take body from ``data``; returns the index behind it, -1 when more is to come."""
-        if self._at_head:
-            return -1 if self._receiver is None else self._pass_body(self._receiver, data, position)
-        if self._decoder is not None:
-            piece, position = self._decoder.feed(data, position)
-            if len(self._body) + len(piece) > self.params.max_body_size:
-                raise BodyTooLargeError(f"chunked body too large: more than {self.params.max_body_size} octets")
-        else:
-            piece = data[position : position + self._body_left]
-            self._body_left -= len(piece)
-            position = -1 if self._body_left else position + len(piece)
-        if not self._body:
-            self._body = piece
-        else:
-            # Never a list of pieces: a peer that sends two octets at a time would make us keep fifty for each.
-            if not isinstance(self._body, bytearray):
-                self._body = bytearray(self._body)
-            self._body += piece
-        return position
-
-    def _complete_body(self) -> ServerRequest | None:
-        """The request that can be started now; ``None`` if it was started before."""
-        request, self._head_request = self._head_request, None
-        if request is None:
-            if self._reading is _R_BODY:
-                self._reading = _R_DONE
-            return None
-        request.body = bytes(self._body)
-        self._body = b""
-        self._decoder = None
-        return request
-
     def eof_received(self) -> None:
         """The client won't send any more. A complete request still gets its answer."""
         self._eof_since = self._sweep.now
-        if self._reading is _R_BODY or (
-            self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE
-        ):
+        if self._body_cut() or (self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE):
             self._end()  # between requests; or a premature end: the handler doesn't run
         elif self._reading is _R_LINGER and not self.stream.writing():
             self.stream.close()
@@ -589,9 +359,7 @@ class HTTP1ServerConnection(ResponseWriter):
         self._exchange = None
         self._drop_input()
         self._out = []
-        self._body = b""
-        self._head_request = None
-        self._decoder = None
+        self._drop_body()
         self._drop_receiver()
         self._sweep.discard(self)
         waiters, self._write_waiters = self._write_waiters, []
@@ -652,7 +420,7 @@ class HTTP1ServerConnection(ResponseWriter):
             if self._input:
                 if elapsed > params.header_timeout:
                     self._refuse(RequestTimeoutError(f"request head not complete after {params.header_timeout} s"))
-            elif elapsed > (params.idle_connection_timeout if self._memo is not None else params.header_timeout):
+            elif elapsed > params.idle_connection_timeout or (self._memo is None and elapsed > params.header_timeout):
                 self.stream.close()
         elif self._reading is _R_BODY:
             if self._body_timeout is not None and elapsed > self._body_timeout:
@@ -708,9 +476,7 @@ class HTTP1ServerConnection(ResponseWriter):
             self._out.append(serializer.error_response(error.status, str(error)))
         if self._exchange is not None:
             self._seal(self._exchange)
-        self._body = b""
-        self._head_request = None
-        self._decoder = None
+        self._drop_body()
         self._keep_alive = False
         self._writing = _W_DONE
         if not self._corked:

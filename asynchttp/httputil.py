@@ -263,6 +263,7 @@ class HTTPServerRequest:
         self.connection = connection
         self.server_connection = server_connection
         self._start_time = time.time()
+        self.query_arguments  # noqa: B018  # computed here, so that too many of them are refused here, as in Tornado
 
     @lazy
     def version(self) -> str:
