@@ -98,7 +98,7 @@ def main() -> int:
     parser.add_argument("--loop", choices=LOOPS, action="append", help="default: both")
     parser.add_argument("--verbose", action="store_true", help="show the tracebacks of what failed")
     options = parser.parse_args()
-    print(f"{'module':<18}{'loop':<9}{'passed':>7}{'skipped':>9}{'lost':>6}{'failed':>8}")
+    print(f"{'module':<21}{'loop':<9}{'passed':>7}{'skipped':>9}{'lost':>6}{'failed':>8}")
     bad = False
     problems: list[str] = []
     for argument in options.module:
@@ -108,7 +108,7 @@ def main() -> int:
             counts = [outcome.count("passed"), outcome.count("skipped"), outcome.count("failed")]
             unexpected = len(outcome.surprises)
             print(
-                f"{module:<18}{loop:<9}{counts[0]:>7}{counts[1]:>9}{counts[2] - unexpected:>6}{unexpected:>8}"
+                f"{module:<21}{loop:<9}{counts[0]:>7}{counts[1]:>9}{counts[2] - unexpected:>6}{unexpected:>8}"
                 + (f"   {outcome.crash.splitlines()[-1][:100]}" if outcome.crash else ""),
                 flush=True,
             )
