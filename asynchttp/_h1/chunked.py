@@ -146,7 +146,7 @@ class ChunkedDecoder:
     def _data_end(self, data: bytes, position: int) -> int:
         self._line += data[position : position + 2 - len(self._line)]
         if not b"\r\n".startswith(self._line):
-            raise HTTPInputError("improperly terminated chunk: no CRLF where its size says")
+            raise HTTPInputError("improperly terminated chunk: its data doesn't end with CRLF where its size says")
         if len(self._line) < 2:
             return len(data)
         position += 2 if data.startswith(b"\r\n", position) else 1
