@@ -407,13 +407,18 @@ class ResponseWriter:
     # -- when it goes wrong -----------------------------------------------------------------------------------------
 
     def handler_failed(self, exchange: ServerRequest, error: BaseException) -> None:
-        """A handler raised: ``500`` if nothing has gone out, a cut connection else.  Logged once."""
+        """A handler raised: ``500`` if nothing has gone out, a cut connection else.  Logged once.
+
+        That its client left, or broke off the body, isn't the handler's fault.
+        """
+        status, message = 500, "Internal Server Error"
         if isinstance(error, HTTPInputError):
             gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
             status, message = error.status, str(error)
+        elif isinstance(error, StreamClosedError) and self._writing in (_W_CLOSED, _W_DONE):
+            gen_log.info("Client left before its answer: %s", _summary(exchange))
         else:
             app_log.error("Uncaught exception %s\n%r", _summary(exchange), exchange, exc_info=error)
-            status, message = 500, "Internal Server Error"
         if not self.answering(exchange):
             return
         if self._writing is not _W_HEAD:
