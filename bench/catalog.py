@@ -55,11 +55,22 @@ def _ours(style: str, about: str) -> list[Server]:
     ]
 
 
-def _ours_echo(style: str, about: str) -> list[Server]:
-    return [
-        Server(f"asynchttp-{style}", "asynchttp_echo", ("--style", style, *_UVLOOP), about, _OURS_STREAM),
-        Server(f"asynchttp-{style}-asyncio", "asynchttp_echo", ("--style", style, *_ASYNCIO), about, _OURS_STREAM),
-    ]
+def _stream_servers(work: str, ours: str, callback: str, streams: str, raw: str) -> tuple[Server, ...]:
+    """The servers of ``echo`` or ``bulk``; the words say what each does, for ``--list``."""
+    styles = (("await", ours), ("callback", callback))
+    return (
+        Server("raw", f"raw_{work}", _UVLOOP, f"bare protocol, {raw}"),
+        Server("raw-asyncio", f"raw_{work}", _ASYNCIO, "the same on asyncio"),
+        *(
+            Server(f"asynchttp-{style}{suffix}", f"asynchttp_{work}", ("--style", style, *loop), about, _OURS_STREAM)
+            for style, does in styles
+            for suffix, loop, about in (("", _UVLOOP, does), ("-asyncio", _ASYNCIO, "the same on asyncio"))
+        ),
+        Server("streams", f"streams_{work}", _UVLOOP, f"asyncio streams: {streams}"),
+        Server("streams-asyncio", f"streams_{work}", _ASYNCIO, "the same on asyncio"),
+        Server("tornado", f"tornado_{work}", _ASYNCIO, f"tornado IOStream: {ours}", ("tornado",)),
+        Server("tornado-uvloop", f"tornado_{work}", _UVLOOP, "the same on uvloop", ("tornado",)),
+    )
 
 
 HTTP_SERVERS: tuple[Server, ...] = (
@@ -96,15 +107,20 @@ HTTP_SERVERS: tuple[Server, ...] = (
     ),
 )
 
-ECHO_SERVERS: tuple[Server, ...] = (
-    Server("raw", "raw_echo", _UVLOOP, "bare protocol, writes back what comes"),
-    Server("raw-asyncio", "raw_echo", _ASYNCIO, "the same on asyncio"),
-    *_ours_echo("await", "await read_until, await write"),
-    *_ours_echo("callback", "read_until(callback=), write"),
-    Server("streams", "streams_echo", _UVLOOP, "asyncio streams: readuntil, write, drain"),
-    Server("streams-asyncio", "streams_echo", _ASYNCIO, "the same on asyncio"),
-    Server("tornado", "tornado_echo", _ASYNCIO, "tornado IOStream: await read_until, await write", ("tornado",)),
-    Server("tornado-uvloop", "tornado_echo", _UVLOOP, "the same on uvloop", ("tornado",)),
+ECHO_SERVERS = _stream_servers(
+    "echo",
+    ours="await read_until or read_bytes, await write",
+    callback="read_until(callback=) or read_bytes(callback=), write",
+    streams="readuntil or readexactly, write, drain",
+    raw="writes back what comes",
+)
+
+BULK_SERVERS = _stream_servers(
+    "bulk",
+    ours="await read_bytes, await write",
+    callback="read_bytes(callback=), write",
+    streams="readexactly, write, drain",
+    raw="counts octets and keeps none",
 )
 
 

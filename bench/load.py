@@ -3,9 +3,9 @@
 How this works: the runner starts ``python -m bench.load``, writes one JSON object to its input and reads
 one from its output. The process opens all connections, sends, and lets them run in for ``WARM_UP`` seconds.
 Then it notes the number of answers, the time and the *server's* CPU clocks, and again after the window: all
-three belong to the same instants, so accepting and closing connections is not measured. At last it sends
-nothing more and waits for what is under way: an answer that never becomes complete is an error, as are a
-wrong one and a lost connection.
+three belong to the same instants, so connecting, TLS handshakes and closing are not measured. At last it
+sends nothing more and waits for what is under way: an answer that never becomes complete is an error, as are
+a wrong one and a lost connection.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from typing import Any
 import uvloop
 
 from bench.cpu import children_on, cpu_seconds
+from bench.tls import client_context
 from bench.work import Answer, BenchError, Found, Work
 
 #: Seconds of load before the measured window.
@@ -82,8 +83,17 @@ class Load:
         self.answer = answer
         self.answers = 0
         self.sending = True
-        self.under_way = 0  # connections that wait for an answer
+        self.under_way = 0  # connections that wait for an answer; requests of streams that do
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def stop(self) -> None:
+        """Send nothing more; ``over`` is done when the answers to the rest are there."""
+        self.sending = False
+        self.check()
+
+    def check(self) -> None:
+        if self.under_way == 0 and not self.sending and not self.over.done():
+            self.over.set_result(None)
 
     def fail(self, why: str) -> None:
         if not self.over.done():
@@ -123,10 +133,54 @@ class Connection(asyncio.Protocol):
             self._write(self._request)
             return
         load.under_way -= 1
-        if load.under_way == 0 and not load.over.done():
-            load.over.set_result(None)
+        load.check()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._load.fail(f"connection lost after {self._load.answers} answers on all: {exc or 'closed by the server'}")
+
+
+class Stream(asyncio.Protocol):
+    """Sends the request again and again, as long as the connection takes it; counts the answers of one octet each."""
+
+    __slots__ = ("_feeding", "_load", "_loop", "_paused", "_transport")
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._loop = asyncio.get_running_loop()
+        self._paused = False
+        self._feeding = False  # a call of _feed is under way
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # TCP gives this
+        self._transport = transport
+        self._feed()
+
+    def _feed(self) -> None:
+        self._feeding = self._load.sending and not self._paused
+        if self._feeding:
+            self._load.under_way += 1
+            # Each write in a turn of its own: a server that is quick enough would keep us here, away from the clock.
+            self._loop.call_soon(self._feed)
+            self._transport.write(self._load.request)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if not self._feeding:
+            self._feed()
+
+    def data_received(self, data: bytes) -> None:
+        load = self._load
+        if data.count(load.answer.starts) != len(data) or len(data) > load.under_way:
+            load.fail(f"wrong answers to {load.under_way} requests: {data[:200]!r}")
+            return
+        load.answers += len(data)
+        load.under_way -= len(data)
+        load.check()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._paused = True
         self._load.fail(f"connection lost after {self._load.answers} answers on all: {exc or 'closed by the server'}")
 
 
@@ -134,10 +188,12 @@ async def run(work: Work) -> Found:
     """Do ``work`` in this process. Raises BenchError as ``Generator.measure`` does."""
     loop = asyncio.get_running_loop()
     load = Load(work.request, work.answer)
+    kind = Stream if work.stream else Connection
+    context = client_context(work.authority) if work.authority else None
     transports = []
     try:
         for _ in range(work.connections):
-            transport, _ = await loop.create_connection(lambda: Connection(load), "127.0.0.1", work.port)
+            transport, _ = await loop.create_connection(lambda: kind(load), "127.0.0.1", work.port, ssl=context)
             transports.append(transport)
         return await _window(load, work)
     finally:
@@ -152,15 +208,16 @@ async def _window(load: Load, work: Work) -> Found:
     answers, began, cpu = load.answers, time.perf_counter(), cpu_seconds(work.pids)
     await asyncio.wait([load.over], timeout=work.seconds)
     answers, seconds, cpu = load.answers - answers, time.perf_counter() - began, cpu_seconds(work.pids) - cpu
-    load.sending = False
+    load.stop()
     try:
         async with asyncio.timeout(DRAIN_TIMEOUT):
             await load.over
     except TimeoutError:
-        raise BenchError(f"{load.under_way} of {work.connections} connections never got a whole answer") from None
+        what = "requests" if work.stream else f"of {work.connections} connections"
+        raise BenchError(f"{load.under_way} {what} never got a whole answer") from None
     if answers == 0:
-        raise BenchError("no answer within the window")
-    return Found(answers, seconds, cpu, answers * work.answer.size)
+        raise BenchError(f"no answer within {seconds:.2f} s, in which the server used {cpu:.3f} s of CPU time")
+    return Found(answers, seconds, cpu, answers * (len(work.request) if work.stream else work.answer.size))
 
 
 def main() -> None:

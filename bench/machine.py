@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def versions() -> dict[str, str]:
     found = {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "asynchttp": asynchttp.__version__,
+        "openssl": ssl.OPENSSL_VERSION.split()[1],
     }
     for package in _PACKAGES:
         try:

@@ -1,9 +1,14 @@
-"""One request by hand: does the server answer rightly, and with how many octets?"""
+"""One request by hand: does the server answer rightly, and with how many octets?
+
+``authority`` is the file of whom to trust, empty for a server that doesn't speak TLS.
+"""
 
 import re
 import socket
+import ssl
 import time
 
+from bench.tls import client_context
 from bench.work import Answer, BenchError
 
 #: Seconds in which a server that said it is ready must accept and answer.
@@ -39,9 +44,9 @@ def _http_exchange(sock: socket.socket, request: bytes) -> bytes:
     return answer
 
 
-def echo_answer(port: int, request: bytes) -> Answer:
+def echo_answer(port: int, request: bytes, authority: str = "") -> Answer:
     """Send ``request`` once; the same octets must come back."""
-    with _connected(port) as sock:
+    with _connected(port, authority) as sock:
         sock.sendall(request)
         answer = b""
         while len(answer) < len(request):
@@ -49,6 +54,22 @@ def echo_answer(port: int, request: bytes) -> Answer:
     if answer != request:
         raise BenchError(f"not an echo: {answer[:100]!r}")
     return Answer(len(request), request, b"")
+
+
+def last_octet_answer(port: int, request: bytes, authority: str = "") -> Answer:
+    """Send ``request`` three times at once, and nothing behind it: each is answered with its last octet.
+
+    That octet stands nowhere else in it, so a server that cuts the stream elsewhere is found out.
+    """
+    last = request[-1:]
+    answer = b""
+    with _connected(port, authority) as sock:
+        sock.sendall(request * 3)
+        while len(answer) < 3:
+            answer += _received(sock, answer)
+    if answer != last * 3:
+        raise BenchError(f"not the last octet of each piece, {last!r}, but {answer[:100]!r}")
+    return Answer(1, last, b"")
 
 
 def _received(sock: socket.socket, so_far: bytes) -> bytes:
@@ -63,13 +84,21 @@ def _received(sock: socket.socket, so_far: bytes) -> bytes:
     return data
 
 
-def _connected(port: int) -> socket.socket:
+def _connected(port: int, authority: str = "") -> socket.socket:
     """A connection; some servers say that they are ready before they listen."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+            sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+            break
         except ConnectionRefusedError:
             if time.monotonic() > deadline:
                 raise BenchError(f"nobody accepts on port {port}") from None
             time.sleep(0.05)
+    if not authority:
+        return sock
+    try:
+        return client_context(authority).wrap_socket(sock, server_hostname="127.0.0.1")
+    except (ssl.SSLError, OSError) as error:
+        sock.close()
+        raise BenchError(f"no TLS handshake: {error}") from error

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from bench.catalog import Server
 from bench.cpu import children_on, process_tree
+from bench.memory import resident
 from bench.work import BenchError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,16 +32,23 @@ _UNWANTED = (
 
 
 class ServerProcess:
-    """A context manager around one server program. ``await_ready`` comes before ``port`` and ``pids``."""
+    """A context manager around one server program. ``await_ready`` comes before ``port`` and ``pids``.
 
-    def __init__(self, server: Server, core: int | None) -> None:
+    Args:
+        core: where it runs; ``None``: anywhere.
+        options: what it is started with, beside those of its row in the table.
+    """
+
+    def __init__(self, server: Server, core: int | None, options: Sequence[str] = ()) -> None:
         self.server = server
         self.port = 0
+        #: octets of resident memory when it said that it is ready
+        self.first_memory = 0
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         environment = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
         with children_on(core):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", f"bench.servers.{server.module}", *server.options],
+                [sys.executable, "-m", f"bench.servers.{server.module}", *server.options, *options],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -79,6 +88,7 @@ class ServerProcess:
         if word != "ready" or not port.isdecimal():
             raise BenchError(f"{self.server.name} said {said!r} instead of 'ready PORT'")
         self.port = int(port)
+        self.first_memory = resident(self.pids())
 
     def pids(self) -> list[int]:
         """The process and what it started. Raises BenchError if it has ended."""

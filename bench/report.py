@@ -1,8 +1,9 @@
 """What a run prints and stores: plain text tables, and a JSON file with all that they were made from."""
 
 import json
+import os
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from bench.work import BenchError
 
 #: Raised when a reader of older files would misread newer ones.
 SCHEMA = 1
+
+MIB = 1 << 20
 
 #: Below this share of a core the generator, or another process, was the limit and not the server.
 BUSY_ENOUGH = 0.9
@@ -47,6 +50,8 @@ class Report:
         for name, title in self.scenarios.items():
             samples = [sample for sample in self.samples if sample.scenario == name]
             parts.append("\n".join([title, "", *self._table(samples)]))
+        if len(self.scenarios) > 1:
+            parts.append("\n".join(self._overview()))
         if self.complaints:  # the last line is what a traceback ends with; the file has more of it
             parts.append(
                 "\n".join(
@@ -67,8 +72,9 @@ class Report:
             f"{self.machine['processor']}, {self.machine['cores']} cores, {self.machine['system']}",
             ", ".join(f"{name} {version}" for name, version in self.versions.items()) + f"; {self.started}",
             f"Generator: {self.generator}; {pinned}.",
-            f"{settings.connections} keep-alive connections, {settings.rounds} alternating rounds of "
-            f"{settings.seconds:g} s. Median (lowest–highest); ratios are taken within each round.",
+            f"{_number(settings.connections, 'keep-alive connection')}, "
+            f"{_number(settings.rounds, 'alternating round')} of {settings.seconds:g} s. "
+            "Median (lowest–highest); ratios are taken within each round.",
         ]
         if self.left_out:
             why = (f"{name} (no {', '.join(modules)})" for name, modules in self.left_out.items())
@@ -79,18 +85,37 @@ class Report:
 
     def _table(self, samples: Sequence[Sample]) -> list[str]:
         found = rows(samples, self.base, self.versus)
-        head = [
-            "server",
-            "requests/s",
-            "CPU µs/request",
-            f"CPU × {self.base}",
-            f"req/s × {self.versus}",
-            "busy",
-        ]
-        lines = [head, *map(_cells, found)]
+        bulk = self.work == "bulk"  # there a request is a MiB
+        rate, one, versus = ("MiB/s", "MiB", "MiB/s") if bulk else ("requests/s", "request", "req/s")
+        columns: dict[str, Callable[[Row], str]] = {
+            "server": lambda row: row.server,
+            rate: lambda row: _spread(row.rate, ",.0f"),
+            f"CPU µs/{one}": lambda row: _spread(row.cpu_us, ".2f"),
+            f"CPU × {self.base}": lambda row: _spread(row.cpu_to_base, ".2f"),
+            f"{versus} × {self.versus}": lambda row: _spread(row.rate_to_versus, ".2f"),
+            "busy": lambda row: f"{row.busy.median:.0%}",
+        }
         if all(row.rate_to_versus is None for row in found):  # it did not take part
-            lines = [[*line[:4], *line[5:]] for line in lines]
+            del columns[f"{versus} × {self.versus}"]
+        if bulk:
+            columns["peak RSS MiB"] = lambda row: f"{row.peak_memory / MIB:.1f}"
+            columns["grown MiB"] = lambda row: f"{row.grown_memory / MIB:.1f}"
+        lines = [list(columns), *([cell(row) for cell in columns.values()] for row in found)]
         return [*_aligned(lines), *_notes(found, samples)]
+
+    def _overview(self) -> list[str]:
+        """A line for each server, a column for each scenario, medians without their spread."""
+        common = os.path.commonprefix(list(self.scenarios))  # noqa: RUF071 (of characters is what is wanted)
+        common = common[: common.rfind("-") + 1]
+        cells: dict[str, dict[str, str]] = {}
+        for name in self.scenarios:
+            samples = [sample for sample in self.samples if sample.scenario == name]
+            for row in rows(samples, self.base, self.versus):
+                ratio = row.cpu_to_base
+                cells.setdefault(row.server, {})[name] = "–" if ratio is None else f"{ratio.median:.2f}"
+        lines = [[server, *(found.get(name, "–") for name in self.scenarios)] for server, found in cells.items()]
+        head = ["server", *(name.removeprefix(common) for name in self.scenarios)]
+        return [f"CPU × {self.base} in each scenario, {common}…", "", *_aligned([head, *lines])]
 
     def write(self, path: Path) -> None:
         """Store everything as JSON."""
@@ -112,15 +137,8 @@ def read(path: Path) -> Report:
         raise BenchError(f"{path}: not a report: {error}") from error
 
 
-def _cells(row: Row) -> list[str]:
-    return [
-        row.server,
-        _spread(row.rate, ",.0f"),
-        _spread(row.cpu_us, ".2f"),
-        _spread(row.cpu_to_base, ".2f"),
-        _spread(row.rate_to_versus, ".2f"),
-        f"{row.busy.median:.0%}",
-    ]
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _spread(figure: Summary | None, form: str) -> str:
@@ -147,8 +165,9 @@ def _notes(found: Sequence[Row], samples: Sequence[Sample]) -> list[str]:
     notes = []
     if waiting := [row.server for row in found if row.busy.median < BUSY_ENOUGH]:
         notes.append(
-            f"Less than {BUSY_ENOUGH:.0%} busy: {', '.join(waiting)}. The generator or another process was the limit: "
-            "requests/s is a lower bound, and the CPU time a little high (less work per turn of the loop)."
+            f"Less than {BUSY_ENOUGH:.0%} busy: {', '.join(waiting)}. The generator, another process or a pause that "
+            "was asked for was the limit: the rate is a lower bound, and the CPU time a little high (less work per "
+            "turn of the loop)."
         )
     idle = max((sample.idle_cpu_seconds / sample.seconds for sample in samples), default=0.0)
     if idle > IDLE_ENOUGH:

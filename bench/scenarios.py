@@ -1,9 +1,12 @@
 """What is asked of the servers: the octets that each connection sends, and how a right answer is known."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.probe import echo_answer, http_answer
+from bench.probe import echo_answer, http_answer, last_octet_answer
+from bench.servers._streams import PIECE
+from bench.tls import VERSION_NAME, Certificate
 from bench.work import Answer
 
 
@@ -15,12 +18,18 @@ class Scenario:
         name: what ``--json`` calls it.
         title: what the table is headed with.
         learn: ``learn(port, request)`` tries one server once and tells what its answer looks like.
+        options: what all servers are started with. Neighbours with the same share the processes.
+        authority: the file of who vouches for the servers' certificate; empty: no TLS.
+        stream: whether the requests are sent without waiting for answers.
     """
 
     name: str
     title: str
     request: bytes
     learn: Callable[[int, bytes], Answer]
+    options: tuple[str, ...] = ()
+    authority: str = ""
+    stream: bool = False
 
 
 #: The fields of a request, the same octets for every server and generator, so ``Host`` names no real port.
@@ -57,6 +66,56 @@ def http_scenario(headers: str) -> Scenario:
     return Scenario(f"http-{headers}", title, request, http_answer)
 
 
-def echo_scenario(size: int) -> Scenario:
-    """A line of ``size`` octets, its newline included, comes back as it is."""
-    return Scenario(f"echo-{size}", f"echo of lines of {size:,} octets", b"x" * (size - 1) + b"\n", echo_answer)
+def echo_scenario(size: int, read: str = "until", certificate: Certificate | None = None) -> Scenario:
+    """A line of ``size`` octets, its newline included, comes back as it is.
+
+    Args:
+        read: ``until``: the server looks for the newline; ``bytes``: it was told the size.
+        certificate: for TLS.
+    """
+    how = "read_until" if read == "until" else f"read_bytes({size})"
+    return Scenario(
+        f"echo-{_tls_name(certificate)}{read}-{size}",
+        f"echo of lines of {size:,} octets by {how}{_tls_title(certificate)}",
+        b"x" * (size - 1) + b"\n",
+        functools.partial(echo_answer, authority=_authority(certificate)),
+        ("--read", read if read == "until" else str(size), *_tls_options(certificate)),
+        _authority(certificate),
+    )
+
+
+def bulk_scenario(max_buffer_size: int, pause: int = 0, certificate: Certificate | None = None) -> Scenario:
+    """A stream without end, which the server reads in pieces of 1 MiB; it answers each with its last octet.
+
+    Args:
+        max_buffer_size: octets that a server may hold for a read.
+        pause: milliseconds for which the server turns to something else after each piece.
+        certificate: for TLS.
+    """
+    waits = f"; it reads on {pause} ms after each" if pause else ""
+    return Scenario(
+        f"bulk-{_tls_name(certificate)}{max_buffer_size}" + (f"-{pause}ms" if pause else ""),
+        f"bulk: pieces of 1 MiB by read_bytes, max_buffer_size {max_buffer_size / (1 << 20):g} MiB"
+        f"{_tls_title(certificate)}{waits}",
+        b"x" * (PIECE - 1) + b"\n",
+        functools.partial(last_octet_answer, authority=_authority(certificate)),
+        ("--max-buffer-size", str(max_buffer_size), "--pause", str(pause), *_tls_options(certificate)),
+        _authority(certificate),
+        stream=True,
+    )
+
+
+def _authority(certificate: Certificate | None) -> str:
+    return "" if certificate is None else certificate.authority
+
+
+def _tls_name(certificate: Certificate | None) -> str:
+    return "" if certificate is None else "tls-"
+
+
+def _tls_options(certificate: Certificate | None) -> tuple[str, ...]:
+    return () if certificate is None else ("--tls", certificate.chain)
+
+
+def _tls_title(certificate: Certificate | None) -> str:
+    return "" if certificate is None else f", over {VERSION_NAME}"

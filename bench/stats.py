@@ -21,6 +21,8 @@ class Sample:
     cpu_seconds: float
     octets: int
     idle_cpu_seconds: float  # used meanwhile by the servers that had nothing to do
+    first_memory: int = 0  # octets of resident memory when the server said that it is ready
+    peak_memory: int = 0  # the most that it ever had until the end of this round
 
     @property
     def rate(self) -> float:
@@ -36,6 +38,11 @@ class Sample:
     def busy(self) -> float:
         """Share of one core that the server used; well below 1 means that it waited for the generator."""
         return self.cpu_seconds / self.seconds
+
+    @property
+    def grown_memory(self) -> int:
+        """Octets of resident memory that its connections cost at most."""
+        return self.peak_memory - self.first_memory
 
 
 @dataclass(frozen=True)
@@ -54,12 +61,17 @@ def summary(figures: Iterable[float]) -> Summary:
 
 @dataclass(frozen=True)
 class Row:
-    """One server in one scenario, over all rounds. A ratio is ``None`` where the other server did not run."""
+    """One server in one scenario, over all rounds. A ratio is ``None`` where the other server did not run.
+
+    Memory is what it was at most in any of them: a bound has no median.
+    """
 
     server: str
     rate: Summary
     cpu_us: Summary
     busy: Summary
+    peak_memory: int
+    grown_memory: int
     cpu_to_base: Summary | None
     rate_to_versus: Summary | None
 
@@ -82,6 +94,8 @@ def rows(samples: Sequence[Sample], base: str, versus: str | None) -> list[Row]:
             rate=summary(s.rate for s in rounds.values()),
             cpu_us=summary(s.cpu_us for s in rounds.values()),
             busy=summary(s.busy for s in rounds.values()),
+            peak_memory=max(s.peak_memory for s in rounds.values()),
+            grown_memory=max(s.grown_memory for s in rounds.values()),
             cpu_to_base=_summary_or_none(
                 s.cpu_us / base_rounds[n].cpu_us for n, s in rounds.items() if n in base_rounds
             ),

@@ -23,7 +23,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Work:
-    """Send ``request`` on each of ``connections``, again and again, each time when the answer is complete."""
+    """Send ``request`` on each of ``connections``, again and again, each time when the answer is complete.
+
+    A ``stream`` isn't closed like this: the requests follow each other as fast as the connection takes them, and the
+    answers, of one octet each, say that one more request was read.
+    """
 
     port: int
     pids: Sequence[int]  # the server's process tree, whose CPU time is read
@@ -31,6 +35,8 @@ class Work:
     answer: Answer
     connections: int
     seconds: float
+    authority: str = ""  # who vouches for the server's certificate: a file; empty: no TLS
+    stream: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Found:
     requests: int
     seconds: float
     cpu_seconds: float  # user + system, the server's whole process tree
-    octets: int  # of answers
+    octets: int  # of answers; of a stream: of requests
 
 
 class Generator(Protocol):

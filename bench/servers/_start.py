@@ -27,20 +27,30 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
-def options(about: str, **choices: tuple[str, ...]) -> argparse.Namespace:
-    """Read ``--port``, ``--loop`` and the server's own options (name=values, the first is the default).
-
-    From here on the process ends with its parent, so that a killed run leaves no servers behind.
-    """
+def option_parser(about: str | None, **choices: tuple[str, ...]) -> argparse.ArgumentParser:
+    """``--port``, ``--loop`` and the server's own options (name=values, the first is the default)."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--loop", choices=LOOPS, default="uvloop")
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
+    return parser
+
+
+def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line.
+
+    From here on the process ends with its parent, so that a killed run leaves no servers behind.
+    """
     given = parser.parse_args()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     return given
+
+
+def options(about: str | None, **choices: tuple[str, ...]) -> argparse.Namespace:
+    """What the command line says to a server without further options."""
+    return parsed(option_parser(about, **choices))
 
 
 def listening_socket(port: int) -> socket.socket:

@@ -1,9 +1,10 @@
-"""The limit: a bare protocol that writes back what comes, without looking for the end of a line."""
+"""The limit: a bare protocol that writes back what comes, without looking for the end of a line or counting octets."""
 
 import asyncio
 import socket
 
-from bench.servers._start import BACKLOG, options, serve
+from bench.servers._start import BACKLOG, serve
+from bench.servers._streams import echo_options
 
 
 class Echo(asyncio.Protocol):
@@ -16,9 +17,11 @@ class Echo(asyncio.Protocol):
         self._transport.write(data)
 
 
-async def start(sock: socket.socket) -> asyncio.Server:
-    return await asyncio.get_running_loop().create_server(Echo, sock=sock, backlog=BACKLOG)
-
-
 if __name__ == "__main__":
-    serve(options(__doc__), start)
+    given = echo_options(__doc__)
+
+    async def start(sock: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(Echo, sock=sock, backlog=BACKLOG, ssl=given.context)
+
+    serve(given, start)

@@ -1,26 +1,38 @@
-"""asyncio's own streams: ``readuntil``, ``write``, ``drain``."""
+"""asyncio's own streams: ``readuntil`` or ``readexactly``, ``write``, ``drain``."""
 
 import asyncio
 import socket
 
-from bench.servers._start import BACKLOG, options, serve
-
-#: Longest line taken, in octets: well above the largest ``--size`` in use; 64 KiB, the default, is below it.
-LIMIT = 1 << 20
+from bench.servers._start import BACKLOG, serve
+from bench.servers._streams import LONGEST_LINE, echo_options
 
 
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def echo_lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while True:
-            writer.write(await reader.readuntil(b"\n"))
+            line = await reader.readuntil(b"\n")
+            writer.write(line)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
 
 
-async def start(sock: socket.socket) -> asyncio.Server:
-    return await asyncio.start_server(echo, sock=sock, limit=LIMIT, backlog=BACKLOG)
+async def echo_octets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    size: int = given.size
+    try:
+        while True:
+            octets = await reader.readexactly(size)
+            writer.write(octets)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
 
 
 if __name__ == "__main__":
-    serve(options(__doc__), start)
+    given = echo_options(__doc__)
+
+    async def start(sock: socket.socket) -> asyncio.Server:
+        echo = echo_lines if given.size is None else echo_octets
+        return await asyncio.start_server(echo, sock=sock, limit=LONGEST_LINE, backlog=BACKLOG, ssl=given.context)
+
+    serve(given, start)

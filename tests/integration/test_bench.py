@@ -7,18 +7,21 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bench import load, wrk
-from bench.__main__ import main
-from bench.catalog import ECHO_SERVERS, HTTP_SERVERS, Server
+from bench.__main__ import SERVERS, main
+from bench.catalog import BULK_SERVERS, ECHO_SERVERS, HTTP_SERVERS, Server
+from bench.certificates import certificate
 from bench.cpu import children_on, choose_cores, cpu_seconds, process_tree
 from bench.load import OwnGenerator
+from bench.memory import peak, resident
 from bench.processes import ServerProcess
-from bench.scenarios import echo_scenario, http_scenario
+from bench.scenarios import Scenario, bulk_scenario, echo_scenario, http_scenario
+from bench.tls import Certificate
 from bench.work import Answer, BenchError, Found, Work
 from tests.support.processes import start_python
 
@@ -76,6 +79,30 @@ def test_cpu_time_of_an_ended_process_is_refused() -> None:
         process.wait()
     with pytest.raises(BenchError, match=f"process {process.pid} is gone"):
         cpu_seconds([process.pid])
+
+
+def test_memory_of_a_child_is_what_it_holds_and_held() -> None:
+    hold_and_let_go = """
+import signal
+held = bytearray(b"x") * (64 << 20)
+print("held", flush=True)
+signal.sigwait([signal.SIGTERM])
+del held
+print("gone", flush=True)
+signal.sigwait([signal.SIGTERM])
+"""
+    program = f"import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]){hold_and_let_go}"
+    with start_python("-c", program) as child:
+        child.wait_for_line("held")
+        assert 64 << 20 < resident([child.pid]) < 128 << 20
+        os.kill(child.pid, signal.SIGTERM)
+        child.wait_for_line("gone")
+        assert resident([child.pid]) < 64 << 20 < peak([child.pid]) < 128 << 20
+        os.kill(child.pid, signal.SIGTERM)
+        child.wait()
+        for ask in (resident, peak):
+            with pytest.raises(BenchError, match=f"process {child.pid} is gone"):
+                ask([child.pid])
 
 
 def test_children_run_on_the_chosen_core_and_we_do_not() -> None:
@@ -161,6 +188,69 @@ def test_own_generator_refuses_other_answers(
         load_on(make)
 
 
+class Acknowledging(asyncio.Protocol):
+    """Answers a stream: ``make`` gets the number of octets so far, and gives the answer's; ``None`` closes."""
+
+    def __init__(self, make: Callable[[int], bytes | None]) -> None:
+        self._make = make
+        self._octets = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # TCP gives this
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for _ in data:
+            self._octets += 1
+            answer = self._make(self._octets)
+            if answer is None:
+                self._transport.close()
+                return
+            self._transport.write(answer)
+
+
+def stream_on(make: Callable[[int], bytes | None]) -> Found:
+    """Two streams of requests of 1000 octets, sent and answered in this process."""
+
+    async def both() -> Found:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Acknowledging(make), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        request = b"x" * 999 + b"."
+        work = Work(port, [os.getpid()], request, Answer(1, b".", b""), connections=2, seconds=0.05, stream=True)
+        try:
+            return await load.run(work)
+        finally:
+            server.close()
+
+    return asyncio.run(both())
+
+
+def test_own_generator_counts_requests_of_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "WARM_UP", 0.01)
+    monkeypatch.setattr(load, "DRAIN_TIMEOUT", 30)
+    found = stream_on(lambda octets: b"." if octets % 1000 == 0 else b"")
+    assert found.requests > 0
+    assert found.octets == found.requests * 1000
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        pytest.param(lambda n: b"" if n % 1000 else b"x", "wrong answers to .* requests: b'x", id="other octet"),
+        pytest.param(lambda n: b".", "wrong answers to .* requests: b'\\.", id="too many"),
+        pytest.param(lambda n: b"" if n % 1000 or n > 3000 else b".", "requests never got a whole answer", id="silent"),
+        pytest.param(lambda n: None if n > 3000 else b"" if n % 1000 else b".", "connection lost after", id="closing"),
+    ],
+)
+def test_own_generator_refuses_other_answers_to_a_stream(
+    make: Callable[[int], bytes | None], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "WARM_UP", 0.01)
+    monkeypatch.setattr(load, "DRAIN_TIMEOUT", 0.05)
+    with pytest.raises(BenchError, match=why):
+        stream_on(make)
+
+
 @pytest.mark.skipif(wrk.path() is None, reason="wrk is not installed")
 def test_wrk_sends_our_octets_and_counts_answers() -> None:
     path = wrk.path()
@@ -184,16 +274,67 @@ def test_server_that_does_not_start_shows_why() -> None:
         assert process.port == 0
 
 
-@pytest.mark.parametrize("table", [HTTP_SERVERS, ECHO_SERVERS], ids=["http", "echo"])
-def test_each_server_that_can_run_here_answers_rightly(table: tuple[Server, ...]) -> None:
-    scenario = http_scenario("browser") if table is HTTP_SERVERS else echo_scenario(100_000)
+@pytest.fixture(scope="module")
+def vouched() -> Iterator[Certificate]:
+    with certificate() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("table", "make"),
+    [
+        pytest.param(HTTP_SERVERS, lambda vouched: http_scenario("browser"), id="http"),
+        pytest.param(ECHO_SERVERS, lambda vouched: echo_scenario(100_000), id="echo-until"),
+        pytest.param(ECHO_SERVERS, lambda vouched: echo_scenario(100_000, "bytes"), id="echo-bytes"),
+        pytest.param(ECHO_SERVERS, lambda vouched: echo_scenario(100_000, "until", vouched), id="echo-tls-until"),
+        pytest.param(ECHO_SERVERS, lambda vouched: echo_scenario(100_000, "bytes", vouched), id="echo-tls-bytes"),
+        pytest.param(BULK_SERVERS, lambda vouched: bulk_scenario(2 << 20), id="bulk"),
+        pytest.param(BULK_SERVERS, lambda vouched: bulk_scenario(2 << 20, 1), id="bulk-pause"),
+        pytest.param(BULK_SERVERS, lambda vouched: bulk_scenario(2 << 20, 0, vouched), id="bulk-tls"),
+    ],
+)
+def test_each_server_that_can_run_here_answers_rightly(
+    table: tuple[Server, ...], make: Callable[[Certificate], Scenario], vouched: Certificate
+) -> None:
+    scenario = make(vouched)
     servers = [server for server in table if not server.missing and not server.name.endswith("-asyncio")]
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(ServerProcess(server, None)) for server in servers]
+        processes = [stack.enter_context(ServerProcess(server, None, scenario.options)) for server in servers]
         for process in processes:
             process.await_ready()
-            assert scenario.learn(process.port, scenario.request).size >= len(HELLO), process.server.name
+            assert scenario.learn(process.port, scenario.request).size >= 1, process.server.name
             assert process.complaints() == "", process.server.name
+
+
+def test_server_that_shows_another_certificate_is_refused(vouched: Certificate) -> None:
+    with (
+        certificate() as other,
+        ServerProcess(ECHO_SERVERS[0], None, echo_scenario(64, "until", other).options) as process,
+    ):
+        process.await_ready()
+        scenario = echo_scenario(64, "until", vouched)
+        with pytest.raises(BenchError, match=r"no TLS handshake: .*CERTIFICATE_VERIFY_FAILED"):
+            scenario.learn(process.port, scenario.request)
+        work = Work(
+            process.port,
+            process.pids(),
+            scenario.request,
+            Answer(64, scenario.request, b""),
+            connections=1,
+            seconds=0.1,
+            authority=scenario.authority,
+        )
+        with pytest.raises(BenchError, match="CERTIFICATE_VERIFY_FAILED"):
+            OwnGenerator().measure(work, None)
+
+
+def test_server_that_answers_with_other_octets_of_a_piece_is_found_out() -> None:
+    # An echo server, for example, answers with the first ones too.
+    with ServerProcess(ECHO_SERVERS[0], None) as process:
+        process.await_ready()
+        scenario = bulk_scenario(2 << 20)
+        with pytest.raises(BenchError, match="not the last octet of each piece"):
+            scenario.learn(process.port, scenario.request)
 
 
 def test_whole_run_prints_a_table_and_stores_its_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,12 +357,35 @@ def test_whole_run_prints_a_table_and_stores_its_samples(tmp_path: Path, capsys:
     assert stored["versions"]["python"].startswith(platform.python_implementation())
 
 
+def test_bulk_run_over_tls_shows_rate_and_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "run.json"
+    options = ["--only=raw", "--tls", "--rounds=1", "--seconds=0.2", "--versus=raw", f"--json={file}"]
+    assert main(["bulk", *options]) == 0
+    said = capsys.readouterr()
+    assert "over TLS 1.3" in said.out
+    assert "MiB/s" in said.out
+    (one,) = json.loads(file.read_text())["samples"]
+    assert one["octets"] == one["requests"] << 20
+    assert 1 << 20 < one["first_memory"] < one["peak_memory"] < 1 << 30
+
+
+def test_run_with_several_scenarios_ends_with_an_overview(capsys: pytest.CaptureFixture[str]) -> None:
+    # The servers are told how to read, so each of the two scenarios has its own processes.
+    options = ["--read=until,bytes", "--size=64", "--only=raw", "--rounds=1", "--seconds=0.1", "--connections=2"]
+    assert main(["echo", *options]) == 0
+    overview = capsys.readouterr().out.partition("CPU × raw in each scenario, echo-…\n\n")[2]
+    assert [line.split() for line in overview.splitlines()] == [
+        ["server", "until-64", "bytes-64"],
+        ["raw", "1.00", "1.00"],
+    ]
+
+
 def test_wrong_answer_ends_the_run_with_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # An echo server asked for a page: it answers, quickly, and wrongly.
     broken = Server("raw", "raw_echo", (), "")
-    monkeypatch.setattr("bench.__main__.HTTP_SERVERS", (broken,))
+    monkeypatch.setitem(SERVERS, "http", (broken,))
     assert main(["http", "--rounds", "1", "--seconds", "0.1", "--generator", "own"]) == 1
     said = capsys.readouterr()
     assert said.out == ""

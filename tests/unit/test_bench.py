@@ -1,18 +1,24 @@
 """The benchmark's figures: statistics on known numbers, what wrk really prints, the tables, the command line."""
 
+import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import wrk
 from bench.__main__ import main
-from bench.catalog import BASE, ECHO_SERVERS, HTTP_SERVERS, Server, choose
+from bench.catalog import BASE, BULK_SERVERS, ECHO_SERVERS, HTTP_SERVERS, Server, choose
 from bench.report import Report, read
 from bench.runner import Settings
-from bench.scenarios import HEADERS, echo_scenario, http_scenario
+from bench.scenarios import HEADERS, bulk_scenario, echo_scenario, http_scenario
 from bench.stats import Sample, Summary, rows, summary
+from bench.tls import Certificate
 from bench.work import Answer, BenchError, Found, Work
 
+MIB = 1 << 20
+CERTIFICATE = Certificate("chain.pem", "authority.pem")
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, world!"
 
 
@@ -94,6 +100,44 @@ def test_table_shows_medians_with_spread() -> None:
     assert "12.00 (5.00–20.00)" in ours
     assert "1.50 (1.25–2.00)" in ours
     assert "0.50 (0.50–0.80)" in ours
+
+
+def test_memory_is_the_most_of_all_rounds_not_a_median() -> None:
+    rounds = [replace(SAMPLES[0], round=n, first_memory=20 * MIB, peak_memory=p * MIB) for n, p in ((1, 24), (2, 31))]
+    (raw,) = rows(rounds, base="raw", versus=None)
+    assert (raw.peak_memory, raw.grown_memory) == (31 * MIB, 11 * MIB)
+
+
+def test_bulk_table_speaks_of_mebibytes_and_shows_memory() -> None:
+    one = replace(SAMPLES[0], requests=2_500, first_memory=20 * MIB, peak_memory=int(24.25 * MIB))
+    table = report([one], work="bulk", versus="raw").text().split("HTTP hello\n\n")[1].splitlines()
+    assert re.split(r"  +", table[0]) == [
+        *("server", "MiB/s", "CPU µs/MiB", "CPU × raw", "MiB/s × raw", "busy", "peak RSS MiB", "grown MiB")
+    ]
+    assert re.split(r"  +", table[1])[1:3] == ["2,500 (2,500–2,500)", "320.00 (320.00–320.00)"]
+    assert re.split(r"  +", table[1])[-2:] == ["24.2", "4.2"]
+
+
+def test_tables_without_bulk_show_no_memory() -> None:
+    assert "MiB" not in report(SAMPLES).text()
+
+
+def test_overview_has_a_column_for_each_scenario() -> None:
+    other = [replace(one, scenario="http-minus", cpu_seconds=one.cpu_seconds * 2) for one in SAMPLES if one.round == 1]
+    both = {"http-minimal": "HTTP hello", "http-minus": "HTTP hello, again"}
+    text = report([*SAMPLES, *other, replace(other[0], server="late")], scenarios=both).text()
+    title, _, head, *lines = text.split("\n\n\n")[-1].partition("CPU × raw in each scenario")[2].splitlines()
+    assert title == ", http-…"
+    assert head.split() == ["server", "minimal", "minus"]
+    assert [line.split() for line in lines] == [
+        ["raw", "1.00", "1.00"],
+        ["ours", "1.50", "1.50"],
+        ["late", "–", "1.00"],
+    ]
+
+
+def test_run_of_one_scenario_has_no_overview() -> None:
+    assert "each scenario" not in report(SAMPLES).text()
 
 
 def test_table_leaves_out_the_column_of_an_absent_server() -> None:
@@ -233,7 +277,40 @@ def test_echo_lines_are_as_long_as_said(size: int) -> None:
     assert request.index(b"\n") == size - 1
 
 
-@pytest.mark.parametrize("table", [HTTP_SERVERS, ECHO_SERVERS], ids=["http", "echo"])
+@pytest.mark.parametrize(
+    ("read", "certificate", "name", "options"),
+    [
+        ("until", None, "echo-until-64", ("--read", "until")),
+        ("bytes", None, "echo-bytes-64", ("--read", "64")),
+        ("until", CERTIFICATE, "echo-tls-until-64", ("--read", "until", "--tls", "chain.pem")),
+        ("bytes", CERTIFICATE, "echo-tls-bytes-64", ("--read", "64", "--tls", "chain.pem")),
+    ],
+)
+def test_echo_servers_are_told_how_to_read(
+    read: str, certificate: Certificate | None, name: str, options: tuple[str, ...]
+) -> None:
+    scenario = echo_scenario(64, read, certificate)
+    assert (scenario.name, scenario.options) == (name, options)
+    assert scenario.authority == ("authority.pem" if certificate else "")
+    assert ("over TLS 1.3" in scenario.title) == bool(certificate)
+    assert not scenario.stream
+
+
+def test_lines_of_several_sizes_share_the_servers() -> None:
+    assert echo_scenario(64).options == echo_scenario(1024).options
+
+
+def test_bulk_pieces_end_in_an_octet_that_is_nowhere_else() -> None:
+    scenario = bulk_scenario(4 * MIB)
+    assert len(scenario.request) == MIB
+    assert scenario.request.index(b"\n") == MIB - 1
+    assert scenario.stream
+    assert scenario.options == ("--max-buffer-size", "4194304", "--pause", "0")
+    assert bulk_scenario(2 * MIB, 5, CERTIFICATE).name == "bulk-tls-2097152-5ms"
+    assert bulk_scenario(2 * MIB, 5, CERTIFICATE).options[4:] == ("--tls", "chain.pem")
+
+
+@pytest.mark.parametrize("table", [HTTP_SERVERS, ECHO_SERVERS, BULK_SERVERS], ids=["http", "echo", "bulk"])
 def test_server_names_are_unique_and_include_the_base(table: tuple[Server, ...]) -> None:
     names = [server.name for server in table]
     assert len(set(names)) == len(names)
@@ -284,6 +361,11 @@ def test_what_cant_be_done_is_one_line_and_exit_code_2(
         ["http", "--connections", "many"],
         ["echo", "--size", "64,0"],
         ["echo", "--size", "2000000"],
+        ["echo", "--read", "until,lines"],
+        ["bulk", "--max-buffer-size", "2097151"],
+        ["bulk", "--pause", "-1"],
+        ["bulk", "--pause", "101"],
+        ["http", "--tls"],
     ],
 )
 def test_options_are_checked(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -291,6 +373,15 @@ def test_options_are_checked(arguments: list[str], capsys: pytest.CaptureFixture
         main(arguments)
     assert stopped.value.code == 2
     assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is measured at all")
+def test_tls_without_trustme_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bench.certificates.trustme", None)
+    assert main(["echo", "--tls"]) == 2
+    assert capsys.readouterr() == ("", "bench: --tls needs trustme, which is not installed\n")
 
 
 def test_list_names_the_servers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,25 @@
+"""Tornado's own tests on our modules, each module in a process of its own: :mod:`tests.compat.tornado_suite`."""
+
+import pytest
+
+from tests.compat import tornado_suite
+from tests.compat.tornado_lost import LOST
+
+pytest.importorskip("tornado")
+
+
+@pytest.mark.timeout(tornado_suite.TIME_LIMIT + 20)  # the process's own limit comes first, and says more
+@pytest.mark.parametrize("module", tornado_suite.MODULES)
+def test_module_passes(module: str, loop_name: str) -> None:
+    """All that isn't listed as lost passes, and what is listed fails: nothing else."""
+    outcome = tornado_suite.run(module, loop_name)
+    assert outcome.crash == ""
+    unexpected = [f"{name}\n{outcome.details.get(name, '')}" for name in outcome.surprises]
+    assert not unexpected, "\n".join(unexpected)
+    assert outcome.revived == []
+    assert outcome.lost <= outcome.outcomes.keys()
+    assert outcome.count("passed") > 5
+
+
+def test_list_of_lost_tests_names_modules_that_run() -> None:
+    assert {module for module, _ in LOST} <= set(tornado_suite.MODULES)
