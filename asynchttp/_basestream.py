@@ -276,6 +276,10 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
         else:
             self._resume_reading()
 
+    def unread(self, data: bytes) -> None:
+        """Put octets back that were read: they are read again first."""
+        self._buffer.prepend(data)
+
     def pause_reading(self) -> None:
         """In push mode: deliver nothing until :meth:`resume_reading`. Octets that are under way may still come."""
         self._pause_reading()

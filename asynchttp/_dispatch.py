@@ -3,6 +3,7 @@
 ====================  ============================================================================================
 plain callable        called as it is; may keep the request and answer at any later time
 coroutine function    a task for each request; what it returns is the response, what it raises becomes ``500`` or a cut
+delegate              ``start_request`` at the head, then the body as it comes: Tornado 4–6, ``tornado.web.Application``
 ====================  ============================================================================================
 
 The engine calls the function that :func:`style_of` returns, once per request, and never asks which style it is.
@@ -13,30 +14,120 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from asynchttp import httputil
-from asynchttp._exchange import ServerRequest
+from asynchttp._decompress import DecompressingDelegate, Decompressor
+from asynchttp._exchange import BodyChunks, Exchange, ServerRequest
+from asynchttp._interfaces import tell_closed
 from asynchttp.httputil import HTTPOutputError
 
-__all__ = ["style_of"]
+__all__ = ["Style", "check_handler", "delegate_style", "is_delegate", "style_of"]
 
 Start = Callable[[ServerRequest], object]
 
 
-def style_of(handler: Any, loop: asyncio.AbstractEventLoop) -> Start:
-    """What starts ``handler`` for a request.
+class Style(NamedTuple):
+    """How the requests of a server are started."""
 
-    Raises: :exc:`TypeError` for something that can't be called.
+    start: Start
+    #: at its head; otherwise when its body is complete
+    at_head: bool
+
+
+def style_of(
+    handler: Any, loop: asyncio.AbstractEventLoop, *, decompress: bool = False, stream_request_body: bool = False
+) -> Style:
+    """How requests for ``handler`` are started.
+
+    Raises: :exc:`TypeError` for something that can't handle requests.
     """
-    check_handler(handler)
-    return _coroutine_style(handler, loop) if _is_coroutine_function(handler) else _callback_style(handler, loop)
+    check_handler(handler, stream_request_body)
+    if is_delegate(handler):
+        return delegate_style(handler, decompress)
+    if stream_request_body:
+        return Style(_streaming_style(handler, loop, decompress), True)
+    start = _coroutine_style(handler, loop) if _is_coroutine_function(handler) else _callback_style(handler, loop)
+    return Style(_decompressing(start) if decompress else start, False)
 
 
-def check_handler(handler: Any) -> None:
+def check_handler(handler: Any, stream_request_body: bool = False) -> None:
     """Raise :exc:`TypeError` for something that can't handle requests."""
-    if not callable(handler):
+    if not callable(handler) and not is_delegate(handler):
         raise TypeError(f"the handler must be callable, not {type(handler).__name__}: {handler!r}")
+    if stream_request_body and (is_delegate(handler) or not _is_coroutine_function(handler)):
+        raise TypeError(f"stream_request_body is for coroutine functions, not for {handler!r}")
+
+
+def is_delegate(handler: Any) -> bool:
+    """Whether ``handler`` is an HTTPServerConnectionDelegate: ours, Tornado's, or anything with its methods."""
+    return not isinstance(handler, type) and callable(getattr(handler, "start_request", None))
+
+
+def delegate_style(delegate: Any, decompress: bool = False) -> Style:
+    """Start requests by asking ``delegate`` for a message delegate."""
+    start_line = _start_line_class(delegate)
+
+    def start(request: ServerRequest) -> None:
+        engine = request.engine
+        message = delegate.start_request(engine, Exchange(engine, request))
+        if decompress:
+            message = DecompressingDelegate(
+                message, functools.partial(engine.max_body_size, request), engine.params.chunk_size
+            )
+        line = start_line(request.method or "", request.uri or "", request.version)
+        try:
+            awaited = message.headers_received(line, request.headers)
+        except Exception:
+            tell_closed(message)
+            raise
+        engine.receive(request, message, awaited)
+
+    return Style(start, True)
+
+
+def _start_line_class(delegate: Any) -> Callable[[str, str, str], Any]:
+    """The class of start lines that ``delegate`` knows: an application of Tornado looks at the type of what it gets."""
+    for base in type(delegate).__mro__:
+        if base.__module__ == "tornado.httputil":
+            known: Callable[[str, str, str], Any] = sys.modules["tornado.httputil"].RequestStartLine
+            return known
+    return httputil.RequestStartLine
+
+
+def _streaming_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventLoop, decompress: bool) -> Start:
+    run = _runner(loop)
+
+    def start(request: ServerRequest) -> None:
+        engine = request.engine
+        chunks = request.chunks = BodyChunks(loop, functools.partial(engine.want_body, request))
+        receiver: httputil.HTTPMessageDelegate = chunks
+        if decompress:
+            receiver = DecompressingDelegate(
+                chunks, functools.partial(engine.max_body_size, request), engine.params.chunk_size
+            )
+            line = httputil.RequestStartLine(request.method or "", request.uri or "", request.version)
+            receiver.headers_received(line, request.headers)
+        engine.receive(request, receiver, wanted=False)
+        run(request, handler(request))
+
+    return start
+
+
+def _decompressing(start: Start) -> Start:
+    """Undo the content coding of a complete body before the handler sees it."""
+
+    def decompress_and_start(request: ServerRequest) -> None:
+        coding = request.headers.get("Content-Encoding", "").lower() if request.body else ""
+        if coding in ("gzip", "deflate"):
+            decompressor = Decompressor(coding, functools.partial(request.engine.max_body_size, request))
+            request.body = b"".join(decompressor.feed(request.body))
+            decompressor.finish()
+            request.headers.add("X-Consumed-Content-Encoding", request.headers["Content-Encoding"])
+            del request.headers["Content-Encoding"]
+        start(request)
+
+    return decompress_and_start
 
 
 def _is_coroutine_function(handler: Any) -> bool:

@@ -3,15 +3,16 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from asynchttp import httputil
 from asynchttp._h1 import head
+from asynchttp._interfaces import HTTPConnection, HTTPMessageDelegate
 from asynchttp._legacy.contexts import wrap
 from asynchttp._legacy.responses import tells_when_written
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp.httputil import lazy
-from asynchttp.iostream import IOStream
+from asynchttp.iostream import IOStream, StreamClosedError
 
 __all__ = ["Context", "Engine", "Exchange", "ServerRequest"]
 
@@ -25,8 +26,8 @@ class Context(Protocol):
     remote_ip: str
     protocol: str
 
-    def client_of(self, headers: httputil.HTTPHeaders) -> tuple[str, str]:
-        """(remote ip, protocol) of the client of a request, with what trusted proxies say."""
+    def forwarded(self, headers: httputil.HTTPHeaders) -> "Context":
+        """The peer of one request, with what trusted proxies say of it."""
 
 
 class Engine(Protocol):
@@ -56,11 +57,75 @@ class Engine(Protocol):
 
     def detach(self, exchange: "ServerRequest") -> IOStream: ...
 
+    def set_max_body_size(self, exchange: "ServerRequest", size: int) -> None: ...
+
+    def set_body_timeout(self, exchange: "ServerRequest", timeout: float | None) -> None: ...
+
+    def receive(
+        self, exchange: "ServerRequest", receiver: HTTPMessageDelegate, awaited: Any = None, *, wanted: bool = True
+    ) -> None: ...
+
+    def want_body(self, exchange: "ServerRequest") -> None: ...
+
+    def max_body_size(self, exchange: "ServerRequest") -> int: ...
+
     def answering(self, exchange: "ServerRequest") -> bool: ...
 
     def abandon(self, exchange: "ServerRequest") -> None: ...
 
     def handler_failed(self, exchange: "ServerRequest", error: BaseException) -> None: ...
+
+
+class BodyChunks(HTTPMessageDelegate):
+    """The body of a request as an asynchronous iterator: each piece is taken before the next is read from the socket.
+
+    Args:
+        wanted: is called when the handler asks for the first piece.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wanted: Callable[[], None]) -> None:
+        self._loop = loop
+        self._wanted = wanted
+        self._chunk: bytes | None = None
+        self._taken: asyncio.Future[None] | None = None
+        self._arrival: asyncio.Future[None] | None = None
+        self._complete = False
+        self._cut = False
+
+    def data_received(self, chunk: bytes) -> "asyncio.Future[None]":
+        self._chunk = chunk
+        self._taken = self._loop.create_future()
+        self._wake()
+        return self._taken
+
+    def finish(self) -> None:
+        self._complete = True
+        self._wake()
+
+    def on_connection_close(self) -> None:
+        self._cut = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while self._chunk is None:
+            if self._complete:
+                raise StopAsyncIteration
+            if self._cut:
+                raise StreamClosedError
+            self._wanted()
+            self._arrival = self._loop.create_future()
+            await self._arrival
+        chunk, self._chunk = self._chunk, None
+        if self._taken is not None and not self._taken.done():
+            self._taken.set_result(None)
+        return chunk
 
 
 class _Facade:
@@ -80,6 +145,8 @@ class ServerRequest(httputil.HTTPServerRequest):
     """
 
     _finish_time: float
+    #: with ``stream_request_body``
+    chunks: BodyChunks
 
     def __init__(self, engine: Engine, method: str, uri: str, tail: head.Tail) -> None:
         # HOT: once per request.
@@ -100,11 +167,11 @@ class ServerRequest(httputil.HTTPServerRequest):
 
     @lazy
     def remote_ip(self) -> str:
-        return self.engine.context.client_of(self.headers)[0]
+        return self.engine.context.forwarded(self.headers).remote_ip
 
     @lazy
     def protocol(self) -> str:
-        return self.engine.context.client_of(self.headers)[1]
+        return self.engine.context.forwarded(self.headers).protocol
 
     @lazy
     def host(self) -> str:
@@ -124,6 +191,17 @@ class ServerRequest(httputil.HTTPServerRequest):
     def finish(self) -> None:
         self.engine.finish(self)
 
+    def body_chunks(self) -> BodyChunks:
+        """The pieces of the body as they come: ``async for chunk in request.body_chunks()``.
+
+        Only with ``HTTPServer(..., stream_request_body=True)``. A piece is read from the socket when the one before it
+        was taken. Ends with :exc:`StreamClosedError` when the client goes away in the middle.
+        """
+        try:
+            return self.chunks
+        except AttributeError:
+            raise RuntimeError("body_chunks() needs HTTPServer(..., stream_request_body=True)") from None
+
     def finished(self) -> bool:
         """Whether the exchange is over: nothing can be written any more."""
         return hasattr(self, "_finish_time")
@@ -141,10 +219,10 @@ class ServerRequest(httputil.HTTPServerRequest):
 ServerRequest.__name__ = "HTTPServerRequest"
 
 
-class Exchange:
+class Exchange(HTTPConnection):
     """``request.connection``: the structured way to answer a request.  Source: Tornado ``httputil.HTTPConnection``."""
 
-    __slots__ = ("__weakref__", "_engine", "_request")
+    __slots__ = ("_engine", "_request")
 
     def __init__(self, engine: Engine, request: ServerRequest) -> None:
         self._engine = engine
@@ -164,7 +242,7 @@ class Exchange:
     @property
     def context(self) -> Context:
         """What is known of the peer: ``address``, ``remote_ip``, ``protocol``."""
-        return self._engine.context
+        return self._engine.context.forwarded(self._request.headers)
 
     @property
     def params(self) -> HTTP1ConnectionParameters:
@@ -225,6 +303,14 @@ class Exchange:
     def detach(self) -> IOStream:
         """Take the stream out of the server's hands, for another protocol.  Source: Tornado."""
         return self._engine.detach(self._request)
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        """Set ``max_body_size``, in octets, for this request; before its body is read.  Source: Tornado."""
+        self._engine.set_max_body_size(self._request, max_body_size)
+
+    def set_body_timeout(self, timeout: float | None) -> None:
+        """Set ``body_timeout``, in seconds, for this request.  Source: Tornado."""
+        self._engine.set_body_timeout(self._request, timeout)
 
     def close(self, exc_info: Any = False) -> None:
         """Close the connection at once."""

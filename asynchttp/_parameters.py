@@ -5,15 +5,15 @@ import dataclasses
 __all__ = ["HTTP1ConnectionParameters"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class HTTP1ConnectionParameters:
-    """What a connection has to know of its server's options.  Sizes in octets, times in seconds.
+    """What a connection has to know of its server's options.  Sizes in octets, times in seconds; ``None``: the default.
 
-    Source: Tornado ``http1connection.HTTP1ConnectionParameters``, for the names that it has.
+    Source: Tornado ``http1connection.HTTP1ConnectionParameters``, whose arguments come first and in its order.
     """
 
     no_keep_alive: bool = False
-    #: input that waits behind an unfinished exchange before reading pauses
+    #: input that waits behind an unfinished exchange before reading pauses, and the largest piece of body passed on
     chunk_size: int = 65536
     max_header_size: int = 65536
     #: from the first octet of a head to its last; and from accept, for a connection that sends nothing
@@ -21,6 +21,8 @@ class HTTP1ConnectionParameters:
     max_body_size: int = 104857600
     #: from a head to the end of its body; ``None``: no limit
     body_timeout: float | None = None
+    #: undo ``Content-Encoding: gzip`` and ``deflate``
+    decompress: bool = False
     #: between requests
     idle_connection_timeout: float = 75.0
     max_header_count: int = 100
@@ -29,3 +31,20 @@ class HTTP1ConnectionParameters:
     #: after an early last word: how long, and how much, is read and dropped
     linger_timeout: float = 1.0
     linger_size: int = 262144
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if getattr(self, field.name) is None:
+                object.__setattr__(self, field.name, field.default)
+
+    @property
+    def shortest_limit(self) -> float:
+        """The shortest of the times, in seconds."""
+        limits = (
+            self.header_timeout,
+            self.idle_connection_timeout,
+            self.body_timeout,
+            self.write_timeout,
+            self.linger_timeout,
+        )
+        return min(limit for limit in limits if limit)

@@ -38,7 +38,7 @@ __all__ = ["ResponseWriter"]
 _CORKED_PIECES: Final = 32
 _CORKED_SIZE: Final = 65536
 
-_W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED = Writing
+_W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED, _W_UPGRADE = Writing
 
 
 class ResponseWriter:
@@ -59,6 +59,7 @@ class ResponseWriter:
         "_raw_memo_size",
         "_stalled_size",
         "_sweep",
+        "_upgrading",
         "_write_waiters",
         "_writing",
         "context",
@@ -66,11 +67,12 @@ class ResponseWriter:
         "stream",
     )
 
-    def __init__(self, stream: IOStream, params: HTTP1ConnectionParameters, context: Context, sweep: Sweep) -> None:
+    _sweep: Sweep
+
+    def __init__(self, stream: IOStream, params: HTTP1ConnectionParameters, context: Context) -> None:
         self.stream = stream
         self.params = params
         self.context = context
-        self._sweep = sweep
         self._loop = stream.io_loop.asyncio_loop
         self._done = stream.io_loop.done_future
         self._writing = _W_IDLE
@@ -89,6 +91,8 @@ class ResponseWriter:
         # A head that this connection's handler wrote last time, and the size of the whole response then.
         self._raw_memo_octets = b""
         self._raw_memo_size = -1
+        # The request that was answered by 101, until its handler takes the stream.
+        self._upgrading: ServerRequest | None = None
         # Invariant: empty unless the kernel hasn't taken everything.
         self._write_waiters: list[asyncio.Future[None]] = []
         # What will wait if the client takes nothing more of it: see check_time.
@@ -212,9 +216,12 @@ class ResponseWriter:
         return b"%b%b%b\r\n%b" % (serializer.status_line(status), encoded, own, body if has_body else b"")
 
     def _connection_field(self, exchange: ServerRequest) -> bytes:
-        if not self._keep_alive:
-            return b"Connection: close\r\n"
-        return b"" if exchange.tail.minor else b"Connection: keep-alive\r\n"
+        """What the client has to be told of the connection's fate: nothing, if it is what it expects anyhow."""
+        if exchange.tail.minor:
+            return b"" if self._keep_alive else b"Connection: close\r\n"
+        if self._keep_alive:
+            return b"Connection: Keep-Alive\r\n"
+        return b"Connection: close\r\n" if exchange.tail.keep_alive else b""
 
     def write_headers(
         self,
@@ -234,7 +241,9 @@ class ResponseWriter:
         if status < 200 and status != 101:  # interim; HTTP/1.0 doesn't know them (RFC 9110 §15.2)
             return self._put(head + b"\r\n") if exchange.tail.minor else self._done
         lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
-        if not serializer.may_have_body(exchange.method or "", status):
+        if status == 101:
+            self._writing = _W_UPGRADE
+        elif not serializer.may_have_body(exchange.method or "", status):
             self._writing, self._left = _W_LENGTH, 0
         elif codings:
             # The handler frames the body itself: hold it to what it says.
@@ -344,12 +353,28 @@ class ResponseWriter:
         elif writing is _W_HEAD:
             self._apologize(exchange, 500, "Internal Server Error")
             raise HTTPOutputError("finished without a response")
+        elif writing is _W_UPGRADE:
+            self._await_upgrade(exchange)
+            return
         elif writing is _W_CHUNKED:
             self._put(chunked.LAST_CHUNK)
         elif writing is _W_LENGTH and self._left:
             self._cut(exchange)
             raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
         self._finished(exchange)
+
+    def _await_upgrade(self, exchange: ServerRequest) -> None:
+        """101 was sent: :meth:`detach` may come now, in this turn of the loop."""
+        self._flush()
+        self._seal(exchange)
+        self._upgrading = exchange
+        self._loop.call_soon(self._upgrade_missed)
+
+    def _upgrade_missed(self) -> None:
+        if self._upgrading is not None and self._writing is _W_UPGRADE:
+            self._upgrading = None
+            self._writing = _W_DONE
+            self._end()
 
     def _finished(self, exchange: ServerRequest) -> None:
         """The response is complete: make room for the next exchange, or end the connection."""
@@ -384,13 +409,13 @@ class ResponseWriter:
     def handler_failed(self, exchange: ServerRequest, error: BaseException) -> None:
         """A handler raised: ``500`` if nothing has gone out, a cut connection else.  Logged once.
 
-        That its client left isn't the handler's fault.
+        That its client left, or broke off the body, isn't the handler's fault.
         """
         status, message = 500, "Internal Server Error"
         if isinstance(error, HTTPInputError):
             gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
             status, message = error.status, str(error)
-        elif isinstance(error, StreamClosedError) and self._writing is _W_CLOSED:
+        elif isinstance(error, StreamClosedError) and self._writing in (_W_CLOSED, _W_DONE):
             gen_log.info("Client left before its answer: %s", _summary(exchange))
         else:
             app_log.error("Uncaught exception %s\n%r", _summary(exchange), exchange, exc_info=error)
@@ -432,10 +457,11 @@ class ResponseWriter:
 
 
 def _pairs(headers: Headers) -> Iterable[tuple[str, str]]:
-    if isinstance(headers, httputil.HTTPHeaders):
-        return headers.get_all()
     if isinstance(headers, Mapping):
-        return headers.items()
+        # Ours and Tornado's keep the values of a repeated field apart.
+        get_all = getattr(headers, "get_all", headers.items)
+        pairs: Iterable[tuple[str, str]] = get_all()
+        return pairs
     return headers
 
 

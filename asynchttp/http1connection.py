@@ -12,7 +12,8 @@ How this works
 *States.*  ``_reading`` and ``_writing`` are the two states of :mod:`asynchttp._h1.states`. A request is started when
 its head and body are complete; its answer may come at once or at any later time.
 
-*Writing* is the other half of the same object: :class:`asynchttp._response.ResponseWriter`.
+*Writing* and *bodies* are the other parts of the same object: :class:`asynchttp._response.ResponseWriter` and
+:class:`asynchttp._request_body.RequestBodyReader`.
 
 *Bounds.*  ``_input`` holds at most one head, or ``chunk_size`` and one delivery; then reading pauses. Nothing is parsed
 ahead of an unfinished exchange. Sixteen pipelined requests in a turn, then others have theirs.
@@ -31,13 +32,18 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
+from asynchttp import _dispatch
+from asynchttp._client import ClientConnection
+from asynchttp._context import PeerContext
+from asynchttp._dispatch import Style
 from asynchttp._exchange import Context, Exchange, ServerRequest
-from asynchttp._h1 import abnf, chunked, framing, serializer
+from asynchttp._h1 import abnf, serializer
 from asynchttp._h1 import head as h1_head
-from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError, RequestTimeoutError
+from asynchttp._h1.errors import HTTPInputError, RequestTimeoutError
 from asynchttp._h1.states import Reading, Writing
+from asynchttp._interfaces import HTTPServerConnectionDelegate
 from asynchttp._parameters import HTTP1ConnectionParameters
-from asynchttp._response import ResponseWriter
+from asynchttp._request_body import RequestBodyReader
 from asynchttp._sweep import Sweep
 from asynchttp.iostream import IOStream, StreamClosedError
 from asynchttp.log import gen_log
@@ -48,7 +54,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Exchange", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
+__all__ = ["Exchange", "HTTP1Connection", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
 
 #: Pipelined requests that one connection gets answered before other connections have their turn.
 _REQUESTS_PER_TURN: Final = 16
@@ -71,25 +77,21 @@ class Pause(enum.Flag):
 _NO_PAUSE: Final = Pause(0)
 
 
-class HTTP1ServerConnection(ResponseWriter):
+class HTTP1ServerConnection(RequestBodyReader):
     """The server's side of one connection.
 
     Args:
-        stream: becomes this connection's own.
-        start: is called with each complete request; may raise.
-        on_close: is called once, when the connection has ended.
+        stream: becomes this connection's own when :meth:`start_serving` or :meth:`serve` is called.
+        params: limits and timeouts; default: those of :class:`HTTP1ConnectionParameters`.
+        context: what is known of the peer; default: from the stream.
 
     Source: Tornado ``http1connection.HTTP1ServerConnection``.
     """
 
     __slots__ = (
         "__weakref__",
-        "_body",
-        "_body_left",
         "_continuing",
-        "_decoder",
         "_eof_since",
-        "_head_request",
         "_input",
         "_linger_left",
         "_memo",
@@ -97,30 +99,20 @@ class HTTP1ServerConnection(ResponseWriter):
         "_on_close",
         "_pauses",
         "_position",
-        "_reading",
         "_searched",
-        "_since",
         "_stalled_since",
-        "_start",
     )
 
     def __init__(
         self,
         stream: IOStream,
-        params: HTTP1ConnectionParameters,
-        context: Context,
-        sweep: Sweep,
-        start: Callable[[ServerRequest], object],
-        on_close: "Callable[[HTTP1ServerConnection], object]",
+        params: HTTP1ConnectionParameters | None = None,
+        context: Context | None = None,
     ) -> None:
-        super().__init__(stream, params, context, sweep)
-        self._start = start
-        self._on_close = on_close
-        self._reading = _R_HEAD
+        params = params or HTTP1ConnectionParameters()
+        super().__init__(stream, params, context or PeerContext(stream))
+        self._on_close: Callable[[HTTP1ServerConnection], object]
         self._pauses = _NO_PAUSE
-        sweep.add(self)  # first: it may have to set the clock
-        #: when the present phase began, by the sweep's clock
-        self._since = sweep.now
         self._eof_since: float | None = None
         # Octets that wait, from _position on: a packet whose first requests were served, as it came; or a bytearray
         # that grows. While nothing else is in the way: the beginning of a head, of which _searched octets hold no end.
@@ -132,16 +124,31 @@ class HTTP1ServerConnection(ResponseWriter):
         # The previous tail of this connection, and its octets: equal octets need no parsing.
         self._memo: h1_head.Tail | None = None
         self._memo_octets = b"\0"
-        # The request whose body is being read, and that body: one piece as it came, or a bytearray that grows.
-        self._head_request: ServerRequest | None = None
-        self._body: bytes | bytearray = b""
-        self._body_left = 0
-        self._decoder: chunked.ChunkedDecoder | None = None
-
         # Since when the client has taken nothing of what is written.
         self._stalled_since = 0.0
         self._linger_left = params.linger_size
-        stream.set_consumer(self)
+
+    def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
+        """Serve ``delegate`` on this connection, by a clock of its own.  Source: Tornado."""
+        if not _dispatch.is_delegate(delegate):
+            raise AssertionError(f"not an HTTPServerConnectionDelegate: {delegate!r}")
+        sweep = Sweep(self._loop, self.params.shortest_limit)
+        self.serve(_dispatch.delegate_style(delegate, self.params.decompress), sweep, delegate.on_close)
+
+    def serve(self, style: Style, sweep: Sweep, on_close: "Callable[[HTTP1ServerConnection], object]") -> None:
+        """Begin to read.
+
+        Args:
+            style: how requests are started.
+            sweep: watches the time.
+            on_close: is called once, when the connection has ended.
+        """
+        self._start, self._at_head = style
+        self._on_close = on_close
+        self._sweep = sweep
+        sweep.add(self)  # first: it may have to set the clock
+        self._since = sweep.now
+        self.stream.set_consumer(self)
 
     # -- input -----------------------------------------------------------------------------------------------------
 
@@ -153,7 +160,7 @@ class HTTP1ServerConnection(ResponseWriter):
 
     def _data_between(self, data: bytes) -> None:
         """Data in any other state than at the beginning of a request."""
-        if self._reading is _R_BODY:
+        if self._reading is _R_BODY and self._awaited is None and not self._input:
             self._consume(data, 0)
         elif self._reading is _R_LINGER:
             self._linger_left -= len(data)
@@ -215,17 +222,22 @@ class HTTP1ServerConnection(ResponseWriter):
     def _continue(self) -> None:
         """Look at ``_input`` again, now that the exchange before it is over or the client reads again."""
         self._continuing = False
-        if self._reading is not _R_HEAD or self._pauses & Pause.WRITE:
+        if self._reading is _R_BODY:
+            if self._awaited is not None or self._receiver is None:
+                return
+        elif self._reading is not _R_HEAD or self._pauses & Pause.WRITE:
             return
         data, position = self._input, self._position
         if data:
             self._drop_input()
             self._consume(bytes(data), position)
-        # DONE: another request is being answered. Otherwise what is left in _input is less than a message.
-        whole_ones_left = self._continuing or self._reading is _R_DONE
+        # DONE: another request is being answered. Otherwise what is left in _input is less than a message, or waits for
+        # the receiver of its body.
+        whole_ones_left = self._continuing or (self._reading is not _R_HEAD and not self._body_cut())
         if not whole_ones_left or len(self._input) - self._position <= self.params.chunk_size:
             self._unpause(Pause.PIPELINE)
-        if self._eof_since is not None and not whole_ones_left and not self._pauses & Pause.WRITE:
+        writable = not self._pauses & Pause.WRITE or self._reading is _R_BODY
+        if self._eof_since is not None and not whole_ones_left and writable:
             self._end()  # the rest won't come
 
     def _consume(self, data: bytes, position: int) -> None:
@@ -245,6 +257,15 @@ class HTTP1ServerConnection(ResponseWriter):
                     if position < 0:
                         break
                     request = self._complete_body()
+                    if request is None:  # it was started at its head
+                        self._finish_receiver()
+                        if self._reading is not _R_HEAD:
+                            if position < size:
+                                self._keep(data, position)
+                            break
+                        if position == size:
+                            break
+                        continue
                 else:
                     match = _match_request_line(data, position)
                     if match is None:
@@ -277,6 +298,9 @@ class HTTP1ServerConnection(ResponseWriter):
                     if tail.body_length:
                         self._begin_body(request, tail, position == size)
                         if position == size:
+                            break
+                        if self._reading is not _R_BODY or self._writing is _W_DONE:  # answered at its head
+                            self._keep(data, position)
                             break
                         continue
                 self._reading = _R_DONE
@@ -327,53 +351,10 @@ class HTTP1ServerConnection(ResponseWriter):
         self._searched = len(rest)
         self._since = self._sweep.now
 
-    def _begin_body(self, request: ServerRequest, tail: h1_head.Tail, nothing_yet: bool) -> None:
-        limit = self.params.max_body_size
-        if tail.body_length > limit:
-            raise BodyTooLargeError(f"Content-Length too long: more than {limit} octets")
-        self._reading = _R_BODY
-        self._since = self._sweep.now
-        self._head_request = request
-        self._body_left = tail.body_length
-        self._decoder = None
-        if tail.body_length == framing.CHUNKED:
-            self._decoder = chunked.ChunkedDecoder(self.params.max_header_size, self.params.max_header_count)
-        if tail.expect_continue and nothing_yet:
-            self._out.append(serializer.CONTINUE)
-
-    def _read_body(self, data: bytes, position: int) -> int:
-        """Take body from ``data``; returns the index behind it, -1 when more is to come."""
-        if self._decoder is not None:
-            piece, position = self._decoder.feed(data, position)
-            if len(self._body) + len(piece) > self.params.max_body_size:
-                raise BodyTooLargeError(f"chunked body too large: more than {self.params.max_body_size} octets")
-        else:
-            piece = data[position : position + self._body_left]
-            self._body_left -= len(piece)
-            position = -1 if self._body_left else position + len(piece)
-        if not self._body:
-            self._body = piece
-        else:
-            # Never a list of pieces: a peer that sends two octets at a time would make us keep fifty for each.
-            if not isinstance(self._body, bytearray):
-                self._body = bytearray(self._body)
-            self._body += piece
-        return position
-
-    def _complete_body(self) -> ServerRequest:
-        request, self._head_request = self._head_request, None
-        assert request is not None
-        request.body = bytes(self._body)
-        self._body = b""
-        self._decoder = None
-        return request
-
     def eof_received(self) -> None:
         """The client won't send any more. A complete request still gets its answer."""
         self._eof_since = self._sweep.now
-        if self._reading is _R_BODY or (
-            self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE
-        ):
+        if self._body_cut() or (self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE):
             self._end()  # between requests; or a premature end: the handler doesn't run
         elif self._reading is _R_LINGER and not self.stream.writing():
             self.stream.close()
@@ -385,9 +366,8 @@ class HTTP1ServerConnection(ResponseWriter):
         self._exchange = None
         self._drop_input()
         self._out = []
-        self._body = b""
-        self._head_request = None
-        self._decoder = None
+        self._drop_body()
+        self._drop_receiver()
         self._sweep.discard(self)
         waiters, self._write_waiters = self._write_waiters, []
         for waiter in waiters:
@@ -447,11 +427,11 @@ class HTTP1ServerConnection(ResponseWriter):
             if self._input:
                 if elapsed > params.header_timeout:
                     self._refuse(RequestTimeoutError(f"request head not complete after {params.header_timeout} s"))
-            elif elapsed > (params.idle_connection_timeout if self._memo is not None else params.header_timeout):
+            elif elapsed > params.idle_connection_timeout or (self._memo is None and elapsed > params.header_timeout):
                 self.stream.close()
         elif self._reading is _R_BODY:
-            if params.body_timeout is not None and elapsed > params.body_timeout:
-                error = RequestTimeoutError(f"request body not complete after {params.body_timeout} s")
+            if self._body_timeout is not None and elapsed > self._body_timeout:
+                error = RequestTimeoutError(f"request body not complete after {self._body_timeout} s")
                 self._refuse(error, "Timeout reading body from %s: %s")
         elif self._reading is _R_LINGER:
             if elapsed > params.linger_timeout:
@@ -463,6 +443,12 @@ class HTTP1ServerConnection(ResponseWriter):
 
     def _restart(self) -> None:
         # HOT: once per response.
+        if self._reading is not _R_DONE:  # answered before the request was read: the rest is of no use
+            self._keep_alive = False
+            self._writing = _W_DONE
+            if not self._corked:
+                self._end()
+            return
         self._reading = _R_HEAD
         self._since = self._sweep.now
         if not self._corked and (self._input or self._eof_since is not None):
@@ -477,6 +463,7 @@ class HTTP1ServerConnection(ResponseWriter):
         reading = self._reading
         if reading is _R_LINGER or reading is _R_CLOSED or reading is _R_TUNNEL:
             return
+        self._drop_receiver()
         more = self._eof_since is None and (
             reading is not _R_DONE or bool(self._input) or self._memo.keep_alive  # type: ignore[union-attr]  # DONE: there was a head
         )
@@ -492,10 +479,11 @@ class HTTP1ServerConnection(ResponseWriter):
     def _refuse(self, error: HTTPInputError, record: str = "Malformed HTTP message from %s: %s") -> None:
         """Answer a message that breaks the rules, and close."""
         gen_log.info(record, self.context, error)
-        self._out.append(serializer.error_response(error.status, str(error)))
-        self._body = b""
-        self._head_request = None
-        self._decoder = None
+        if self._exchange is None or self._writing is _W_HEAD:  # else the handler is answering already: cut it
+            self._out.append(serializer.error_response(error.status, str(error)))
+        if self._exchange is not None:
+            self._seal(self._exchange)
+        self._drop_body()
         self._keep_alive = False
         self._writing = _W_DONE
         if not self._corked:
@@ -504,8 +492,9 @@ class HTTP1ServerConnection(ResponseWriter):
 
     def detach(self, exchange: ServerRequest) -> IOStream:
         """Leave HTTP: the stream is the caller's, with what arrived behind the request."""
-        if not self._claim(exchange):
+        if exchange is not self._upgrading and not self._claim(exchange):
             raise StreamClosedError(real_error=self.stream.error)
+        self._upgrading = None
         self._flush()
         rest = bytes(self._input[self._position :])
         self._seal(exchange)
@@ -514,14 +503,15 @@ class HTTP1ServerConnection(ResponseWriter):
         self._drop_input()
         self._sweep.discard(self)
         self._pauses = _NO_PAUSE
+        self._receiver = None
         self.stream.release_consumer(rest)
         if self._eof_since is not None:
             self._loop.call_soon(self.stream.eof_received)  # behind what _consume still has for the stream
         self._on_close(self)
         return self.stream
 
-    def close(self) -> None:
-        """Close at once, whatever is in progress."""
+    async def close(self) -> None:
+        """Close at once, whatever is in progress.  Source: Tornado."""
         self.stream.close()
 
 
@@ -538,5 +528,8 @@ def _unacknowledged(sock: Any) -> int:
         return 0
     return size
 
+
+#: Tornado's name for the client's side, which a program makes itself.
+HTTP1Connection = ClientConnection
 
 _match_request_line = abnf.REQUEST_LINE.match

@@ -5,10 +5,14 @@
 >>> server = HTTPServer(handle)
 """
 
-import socket
+import ssl
+from collections.abc import Callable
 from typing import Any
 
-from asynchttp import _dispatch, httputil, netutil
+from asynchttp import _dispatch
+from asynchttp._context import PeerContext
+from asynchttp._interfaces import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
+from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._sweep import Sweep
 from asynchttp.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
 from asynchttp.httputil import HTTPRequest
@@ -18,13 +22,18 @@ from asynchttp.tcpserver import TCPServer
 __all__ = ["HTTPRequest", "HTTPServer"]
 
 
-class HTTPServer(TCPServer):
+class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
     """A server that calls ``request_callback`` for each request.
 
     Args:
         request_callback: a function ``handle(request)`` that answers by ``request.write`` and ``request.finish``, or by
             ``request.respond``, at once or later; or a coroutine function that does so before it returns, or returns
-            ``bytes``, ``str`` or :class:`~asynchttp.httputil.HTTPResponse`.
+            ``bytes``, ``str`` or :class:`~asynchttp.httputil.HTTPResponse`; or a delegate, such as a
+            ``tornado.web.Application``.
+        ssl_options: speak TLS: an :class:`ssl.SSLContext`, or a dict with ``certfile`` and ``keyfile``.
+        decompress_request: undo ``Content-Encoding: gzip`` and ``deflate`` of request bodies.
+        stream_request_body: start a coroutine handler at the head of the request; ``async for chunk in
+            request.body_chunks()`` reads the body.
         no_keep_alive: close each connection after its first response.
         xheaders: believe ``X-Real-Ip`` or ``X-Forwarded-For``, and ``X-Scheme`` or ``X-Forwarded-Proto``: only behind a
             proxy that sets them.
@@ -44,12 +53,21 @@ class HTTPServer(TCPServer):
     Timeouts are looked at once or more a second; none comes early.  Source: Tornado ``httpserver.HTTPServer``.
     """
 
-    def __init__(
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Subclasses of Tornado 4.2+ override initialize(), older ones __init__().
+        self.initialize(*args, **kwargs)
+
+    @accepts_io_loop(at=2, none_is_loop=True)
+    def initialize(
         self,
         request_callback: Any,
         no_keep_alive: bool = False,
         xheaders: bool = False,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
         *,
+        decompress_request: bool = False,
+        stream_request_body: bool = False,
+        io_loop: Any = None,
         protocol: str | None = None,
         max_buffer_size: int | None = None,
         chunk_size: int | None = None,
@@ -62,8 +80,11 @@ class HTTPServer(TCPServer):
         write_timeout: float | None = None,
         trusted_downstream: "list[str] | None" = None,
     ) -> None:
-        super().__init__(max_buffer_size=max_buffer_size, read_chunk_size=chunk_size)
-        _dispatch.check_handler(request_callback)
+        TCPServer.__init__(
+            self, ssl_options, max_buffer_size=max_buffer_size, read_chunk_size=chunk_size, io_loop=io_loop
+        )
+        _dispatch.check_handler(request_callback, stream_request_body)
+        self._stream_request_body = stream_request_body
         self.request_callback = request_callback
         self.xheaders = xheaders
         self.protocol = protocol
@@ -78,11 +99,12 @@ class HTTPServer(TCPServer):
             header_timeout=header_timeout or default.header_timeout,
             idle_connection_timeout=idle_connection_timeout or default.idle_connection_timeout,
             body_timeout=body_timeout,
+            decompress=decompress_request,
             write_timeout=write_timeout or default.write_timeout,
         )
         self._connections: set[HTTP1ServerConnection] = set()
         self._sweep: Sweep | None = None
-        self._start: Any = None
+        self._style: Any = None
 
     @property
     def no_keep_alive(self) -> bool:
@@ -94,73 +116,63 @@ class HTTPServer(TCPServer):
             assert self.io_loop is not None
             loop = self.io_loop.asyncio_loop
             params = self.conn_params
-            limits = (
-                params.header_timeout,
-                params.idle_connection_timeout,
-                params.body_timeout,
-                params.write_timeout,
-                params.linger_timeout,
+            self._sweep = Sweep(loop, params.shortest_limit)
+            self._style = _dispatch.style_of(
+                self._handler(), loop, decompress=params.decompress, stream_request_body=self._stream_request_body
             )
-            self._sweep = Sweep(loop, min(limit for limit in limits if limit))
-            self._start = _dispatch.style_of(self.request_callback, loop)
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         """Serve HTTP on a stream."""
         assert self._sweep is not None
         context = _HTTPRequestContext(stream, address, self.protocol, self.xheaders, self.trusted_downstream)
-        self._connections.add(
-            HTTP1ServerConnection(
-                stream, self.conn_params, context, self._sweep, self._start, self._connections.discard
-            )
-        )
+        connection = HTTP1ServerConnection(stream, self.conn_params, context)
+        self._connections.add(connection)
+        connection.serve(self._style, self._sweep, self._closed)
+
+    def _closed(self, connection: HTTP1ServerConnection) -> None:
+        self._connections.discard(connection)
+        self.on_close(connection)
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """A request has come, for a delegate.  A subclass that overrides this gets every request.  Source: Tornado."""
+        message: HTTPMessageDelegate = self.request_callback.start_request(server_conn, request_conn)
+        return message
+
+    def on_close(self, server_conn: object) -> None:
+        """A connection has ended.  Source: Tornado."""
+        if _dispatch.is_delegate(self.request_callback):
+            self.request_callback.on_close(server_conn)
+
+    def _handler(self) -> Any:
+        """Who gets the requests: what the server was made with, or a subclass with its own ``start_request``."""
+        return self if type(self).start_request is not HTTPServer.start_request else self.request_callback
 
     async def close_all_connections(self) -> None:
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""
         for connection in list(self._connections):
-            connection.close()
+            await connection.close()
 
 
-class _HTTPRequestContext:
-    """What is known of the peer of a connection; ``str()`` of it stands in log records."""
+class _CallableAdapter(HTTPMessageDelegate):
+    """A plain callable as a message delegate: for ``tornado.routing``, which mixes both."""
 
-    __slots__ = ("_trusted", "_xheaders", "address", "address_family", "protocol", "remote_ip")
+    def __init__(self, request_callback: Callable[[HTTPRequest], Any], request_conn: HTTPConnection) -> None:
+        self._callback = request_callback
+        self._connection = request_conn
+        self._request = HTTPRequest()
+        self._chunks: list[bytes] = []
 
-    def __init__(
-        self,
-        stream: IOStream,
-        address: Any,
-        protocol: str | None,
-        xheaders: bool = False,
-        trusted_downstream: frozenset[str] = frozenset(),
-    ) -> None:
-        self.address = address
-        self.address_family = stream.socket.family if stream.socket is not None else None
-        if self.address_family in (socket.AF_INET, socket.AF_INET6) and address:
-            self.remote_ip = str(address[0])
-        else:
-            # A UNIX socket has no address that could be taken for one.
-            self.remote_ip = "0.0.0.0"
-        self.protocol = protocol or "http"
-        self._xheaders = xheaders
-        self._trusted = trusted_downstream
+    def headers_received(self, start_line: Any, headers: Any) -> None:
+        self._request = HTTPRequest(connection=self._connection, start_line=start_line, headers=headers)
 
-    def client_of(self, headers: httputil.HTTPHeaders) -> tuple[str, str]:
-        """(remote ip, protocol) of the client of a request, with what trusted proxies say (``xheaders``)."""
-        if not self._xheaders:
-            return self.remote_ip, self.protocol
-        ip = self.remote_ip
-        for candidate in reversed(headers.get("X-Forwarded-For", ip).split(",")):
-            ip = candidate.strip()
-            if ip not in self._trusted:
-                break
-        ip = headers.get("X-Real-Ip", ip)
-        if not netutil.is_valid_ip(ip):
-            ip = self.remote_ip
-        protocol = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", self.protocol))
-        protocol = protocol.split(",")[-1].strip()
-        return ip, protocol if protocol in ("http", "https") else self.protocol
+    def data_received(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
 
-    def __str__(self) -> str:
-        if self.address_family in (socket.AF_INET, socket.AF_INET6):
-            return self.remote_ip
-        return self.address.decode("utf-8", "replace") if isinstance(self.address, bytes) else str(self.address)
+    def finish(self) -> None:
+        self._request.body = b"".join(self._chunks)
+        self._request._parse_body()
+        self._callback(self._request)
+
+
+#: Tornado's name; some programs patch it.
+_HTTPRequestContext = PeerContext

@@ -6,15 +6,26 @@ sees them; what a handler only may ask for (``headers``, ``arguments``, ``cookie
 
 import calendar
 import datetime
-import functools
 import http.cookies
 import re
 import time
+import unicodedata
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, overload
 
-from asynchttp._h1 import abnf, framing, serializer
+from asynchttp._forms import (
+    HTTPFile,
+    ParseBodyConfig,
+    ParseMultipartConfig,
+    ParseUrlEncodedConfig,
+    parse_body_arguments,
+    parse_header,
+    parse_multipart_form_data,
+    parse_query,
+    set_parse_body_config,
+)
+from asynchttp._h1 import abnf, serializer
 from asynchttp._h1.errors import (
     BodyTooLargeError,
     ExpectationFailedError,
@@ -26,174 +37,49 @@ from asynchttp._h1.errors import (
     UnsupportedVersionError,
     URITooLongError,
 )
+from asynchttp._headers import HTTPHeaders
+from asynchttp._interfaces import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
 
 __all__ = [
+    "HTTP_WHITESPACE",
     "BodyTooLargeError",
     "ExpectationFailedError",
+    "HTTPConnection",
+    "HTTPFile",
     "HTTPHeaders",
     "HTTPInputError",
+    "HTTPMessageDelegate",
     "HTTPOutputError",
     "HTTPRequest",
     "HTTPResponse",
+    "HTTPServerConnectionDelegate",
     "HTTPServerRequest",
     "HeadTooLargeError",
+    "ParseBodyConfig",
+    "ParseMultipartConfig",
+    "ParseUrlEncodedConfig",
     "RequestStartLine",
     "RequestTimeoutError",
     "ResponseStartLine",
     "URITooLongError",
     "UnsupportedCodingError",
     "UnsupportedVersionError",
+    "encode_username_password",
     "format_timestamp",
+    "parse_body_arguments",
+    "parse_cookie",
+    "parse_multipart_form_data",
     "parse_request_start_line",
     "parse_response_start_line",
+    "qs_to_qsl",
     "responses",
+    "set_parse_body_config",
+    "split_host_and_port",
+    "url_concat",
 ]
 
 #: Reason phrases by status code.
 responses = serializer.REASONS
-
-#: Fields of a query or a form above which parsing refuses (Tornado 6.6's bound).
-MAX_ARGUMENTS = 1000
-
-
-#: Characters of a field name that is worth remembering. No registered name is as long.
-_NAME_SIZE = 64
-
-
-def _normalize(name: str) -> str:
-    """``content-TYPE`` → ``Content-Type``."""
-    return _normalize_short(name) if len(name) <= _NAME_SIZE else _capitalize_words(name)
-
-
-def _capitalize_words(name: str) -> str:
-    return "-".join([word.capitalize() for word in name.split("-")])
-
-
-#: Forgets the oldest. A peer could fill it, but with no more than a thousand short names.
-_normalize_short = functools.lru_cache(1000)(_capitalize_words)
-
-
-class HTTPHeaders(MutableMapping[str, str]):
-    """Header fields: a case-insensitive mapping whose fields may have several values.
-
-    ``headers[name]`` joins the values of a repeated field with ``,`` (RFC 9110 §5.3); :meth:`get_list` keeps them
-    apart, which ``Set-Cookie`` needs. Setting an item replaces all its values; :meth:`add` appends one.
-
-    >>> headers = HTTPHeaders({"content-type": "text/plain"})
-    >>> headers.add("Set-Cookie", "a=1"); headers.add("Set-Cookie", "b=2")
-    >>> headers["Content-Type"], headers["set-cookie"], headers.get_list("SET-COOKIE")
-    ('text/plain', 'a=1,b=2', ['a=1', 'b=2'])
-
-    Source: Tornado ``httputil.HTTPHeaders``.
-    """
-
-    __slots__ = ("__dict__", "__weakref__", "_lists")
-
-    @overload
-    def __init__(self, fields: Mapping[str, str], /) -> None: ...
-    @overload
-    def __init__(self, fields: Iterable[tuple[str, str]] = ..., /) -> None: ...
-    @overload
-    def __init__(self, /, **fields: str) -> None: ...
-
-    def __init__(self, /, *args: Any, **kwargs: str) -> None:
-        self._lists: dict[str, list[str]] = {}
-        if len(args) > 1:
-            raise TypeError(f"HTTPHeaders takes one mapping or iterable of pairs, not {len(args)} arguments")
-        if args and isinstance(args[0], HTTPHeaders):
-            for name, value in args[0].get_all():
-                self._append(name, value)
-        else:
-            self.update(*args, **kwargs)
-
-    @classmethod
-    def _of_checked(cls, fields: Iterable[tuple[str, str]]) -> Self:
-        """Headers of fields that were validated before."""
-        headers = cls()
-        for name, value in fields:
-            headers._append(name, value)
-        return headers
-
-    def _append(self, name: str, value: str) -> None:
-        name = _normalize(name)
-        values = self._lists.get(name)
-        if values is None:
-            self._lists[name] = [value]
-        else:
-            values.append(value)
-
-    def add(self, name: str, value: str) -> None:
-        """Append a value.  Raises :exc:`HTTPInputError` for a name or value that can't stand in a message."""
-        if abnf.TOKEN_TEXT.fullmatch(name) is None:
-            raise HTTPInputError(f"Invalid header name {framing.sample(name)}")
-        if abnf.FIELD_VALUE_TEXT.fullmatch(value) is None:
-            raise HTTPInputError(f"Invalid header value {framing.sample(value)}")
-        self._append(name, value)
-
-    def get_list(self, name: str) -> list[str]:
-        """The values of a field, in order; an empty list when there is none."""
-        return list(self._lists.get(_normalize(name), ()))
-
-    def get_all(self) -> Iterator[tuple[str, str]]:
-        """Every (name, value), repeated names included, in the order in which the names first came."""
-        for name, values in self._lists.items():
-            for value in values:
-                yield name, value
-
-    def parse_line(self, line: str) -> None:
-        """Add the field of one header line; its line end is ignored, an empty line too.
-
-        Raises: :exc:`HTTPInputError` for a line that isn't ``name: value``; also for a folded one, which RFC 9112 §5.2
-        wants refused.
-        """
-        line = line.removesuffix("\n").removesuffix("\r")
-        if not line:
-            return
-        if line[0] in " \t":
-            raise HTTPInputError("folded header field (obs-fold)")
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise HTTPInputError("no colon in header line")
-        self.add(name, value.strip(" \t"))
-
-    @classmethod
-    def parse(cls, headers: str) -> Self:
-        """Headers of a text of lines, ended by CRLF or LF."""
-        result = cls()
-        for line in headers.split("\n"):
-            result.parse_line(line)
-        return result
-
-    def __setitem__(self, name: str, value: str) -> None:
-        self._lists[_normalize(name)] = [value]
-
-    def __getitem__(self, name: str) -> str:
-        values = self._lists[_normalize(name)]
-        return values[0] if len(values) == 1 else ",".join(values)
-
-    def __delitem__(self, name: str) -> None:
-        del self._lists[_normalize(name)]
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and _normalize(name) in self._lists
-
-    def __len__(self) -> int:
-        return len(self._lists)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._lists)
-
-    def copy(self) -> Self:
-        """An independent copy, all values of repeated fields included."""
-        return type(self)._of_checked(self.get_all())
-
-    __copy__ = copy
-
-    def __str__(self) -> str:
-        return "".join(f"{name}: {value}\n" for name, value in self.get_all())
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({list(self.get_all())!r})"
 
 
 class RequestStartLine(NamedTuple):
@@ -334,7 +220,7 @@ class HTTPServerRequest:
         host: value of ``Host``; ``"127.0.0.1"`` for an HTTP/1.0 request without one.
         arguments, query_arguments, body_arguments: lists of ``bytes`` by name.
         cookies: :class:`http.cookies.SimpleCookie`.
-        files: always empty so far.
+        files: lists of :class:`HTTPFile` by name, of a ``multipart/form-data`` body.
         connection: the exchange, with ``write_headers``, ``write``, ``finish`` and ``set_close_callback``.
 
     Source: Tornado ``httputil.HTTPServerRequest`` (``httpserver.HTTPRequest`` up to 3.x).
@@ -372,10 +258,12 @@ class HTTPServerRequest:
         self.remote_ip = remote_ip if remote_ip is not None else getattr(context, "remote_ip", None)
         self.protocol = protocol if protocol is not None else getattr(context, "protocol", "http")
         self.host = host or self.headers.get("Host") or "127.0.0.1"
-        self.files = files if files is not None else {}
+        if files is not None:
+            self.files = files
         self.connection = connection
         self.server_connection = server_connection
         self._start_time = time.time()
+        self.query_arguments  # noqa: B018  # computed here, so that too many of them are refused here, as in Tornado
 
     @lazy
     def version(self) -> str:
@@ -402,8 +290,8 @@ class HTTPServerRequest:
         return None
 
     @lazy
-    def files(self) -> dict[str, list[Any]]:
-        return {}
+    def files(self) -> "dict[str, list[HTTPFile]]":
+        return self._form[1]
 
     @lazy
     def path(self) -> str:
@@ -421,15 +309,21 @@ class HTTPServerRequest:
     @lazy
     def query_arguments(self) -> dict[str, list[bytes]]:
         """The fields of the query.  Raises :exc:`HTTPInputError` above 1,000 of them."""
-        return _parse_form(self.query)
+        return parse_query(self.query)
+
+    @lazy
+    def _form(self) -> "tuple[dict[str, list[bytes]], dict[str, list[HTTPFile]]]":
+        arguments: dict[str, list[bytes]] = {}
+        files: dict[str, list[HTTPFile]] = {}
+        content_type = self.headers.get("Content-Type", "")
+        if content_type and self.body:
+            parse_body_arguments(content_type, self.body, arguments, files, self.headers)
+        return arguments, files
 
     @lazy
     def body_arguments(self) -> dict[str, list[bytes]]:
-        """The fields of a form in the body, if it is ``application/x-www-form-urlencoded``."""
-        media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if media_type != "application/x-www-form-urlencoded":
-            return {}
-        return _parse_form(self.body.decode("latin-1"))
+        """The fields of a form in the body.  Raises :exc:`HTTPInputError` for one that is malformed or too large."""
+        return self._form[0]
 
     @lazy
     def arguments(self) -> dict[str, list[bytes]]:
@@ -439,18 +333,32 @@ class HTTPServerRequest:
             merged.setdefault(name, []).extend(values)
         return merged
 
+    def _parse_body(self) -> None:
+        """Read the form in ``body`` now.  ``tornado.web`` calls it, when it has put a body together itself."""
+        for name in ("_form", "body_arguments", "files", "arguments"):
+            self.__dict__.pop(name, None)
+        self.arguments  # noqa: B018  # computed here, so that what is wrong with it is raised here
+        self.files  # noqa: B018
+
     @lazy
     def cookies(self) -> "http.cookies.SimpleCookie":
         """The cookies; a malformed one is left out.  RFC 6265 §4.2, and quoted values as :mod:`http.cookies` writes."""
         cookies = http.cookies.SimpleCookie()
         for value in self.headers.get_list("Cookie"):
-            for pair in value.split(";"):
-                name, _, text = pair.partition("=")
+            for name, text in parse_cookie(value).items():
                 try:
-                    cookies[name.strip(" \t")] = _unquote_cookie(text.strip(" \t"))
+                    cookies[name] = text
                 except http.cookies.CookieError:
                     continue
         return cookies
+
+    def get_ssl_certificate(self, binary_form: bool = False) -> Any:
+        """The client's certificate, as :meth:`ssl.SSLSocket.getpeercert` gives it; ``None`` without TLS or without one.
+
+        The server's context must ask for one (``verify_mode``).
+        """
+        getpeercert = getattr(self.connection.stream.socket, "getpeercert", None)
+        return None if getpeercert is None else getpeercert(binary_form=binary_form)
 
     def supports_http_1_1(self) -> bool:
         """Whether the client speaks HTTP/1.1.  Source: Tornado up to 5.1."""
@@ -512,7 +420,29 @@ class HTTPServerRequest:
 HTTPRequest = HTTPServerRequest
 
 
+#: Octets that HTTP counts as whitespace.
+HTTP_WHITESPACE = " \t"
+
 _COOKIE_ESCAPE = re.compile(r"\\(?:([0-3][0-7]{2})|(.))")
+
+
+def parse_cookie(cookie: str) -> dict[str, str]:
+    """The pairs of a ``Cookie`` field; of a repeated name the last.  RFC 6265 §4.2, and browsers' habits.
+
+    >>> parse_cookie('a=1; b="x y"; c')
+    {'a': '1', 'b': 'x y', '': 'c'}
+
+    Source: Tornado.
+    """
+    cookies = {}
+    for pair in cookie.split(";"):
+        name, equals, value = pair.partition("=")
+        if not equals:  # browsers take such a cookie for a value without name
+            name, value = "", name
+        name, value = name.strip(" \t"), value.strip(" \t")
+        if name or value:
+            cookies[name] = _unquote_cookie(value)
+    return cookies
 
 
 def _unquote_cookie(text: str) -> str:
@@ -522,11 +452,95 @@ def _unquote_cookie(text: str) -> str:
     return _COOKIE_ESCAPE.sub(lambda escape: chr(int(escape[1], 8)) if escape[1] else escape[2], text[1:-1])
 
 
-def _parse_form(text: str) -> dict[str, list[bytes]]:
-    """Fields of ``application/x-www-form-urlencoded`` text, empty values included.  WHATWG URL §5.1."""
-    if text.count("&") >= MAX_ARGUMENTS:
-        raise HTTPInputError(f"more than {MAX_ARGUMENTS} arguments")
-    arguments: dict[str, list[bytes]] = {}
-    for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
-        arguments.setdefault(name.encode("latin-1").decode("utf-8", "replace"), []).append(value.encode("latin-1"))
-    return arguments
+def url_concat(url: str, args: "Mapping[str, Any] | Sequence[tuple[str, Any]] | None") -> str:
+    """``url`` with arguments added to its query.
+
+    >>> url_concat("http://example.com/foo?a=b#top", [("c", "d e")])
+    'http://example.com/foo?a=b&c=d+e#top'
+
+    Raises: :exc:`TypeError` unless ``args`` is a mapping, a list or tuple of pairs, or ``None``.  Source: Tornado.
+    """
+    if args is None:
+        return url
+    if isinstance(args, Mapping):
+        pairs = list(args.items())
+    elif isinstance(args, list | tuple):
+        pairs = list(args)
+    else:
+        raise TypeError(f"'args' parameter should be dict, list or tuple. Not {type(args)}")
+    parts = urllib.parse.urlsplit(url)
+    query = urllib.parse.parse_qsl(parts.query, keep_blank_values=True) + pairs
+    return urllib.parse.urlunsplit(parts._replace(query=urllib.parse.urlencode(query)))
+
+
+def split_host_and_port(netloc: str) -> tuple[str, int | None]:
+    """A host and its port, ``None`` without one.
+
+    >>> split_host_and_port("[::1]:8888"), split_host_and_port("example.com")
+    (('[::1]', 8888), ('example.com', None))
+
+    Source: Tornado.
+    """
+    match = re.fullmatch(r"(.+):([0-9]+)", netloc)
+    return (match[1], int(match[2])) if match else (netloc, None)
+
+
+def qs_to_qsl(qs: "Mapping[str, Sequence[Any]]") -> "Iterator[tuple[str, Any]]":
+    """The pairs of a mapping of lists.  Source: Tornado."""
+    for name, values in qs.items():
+        for value in values:
+            yield name, value
+
+
+def encode_username_password(username: str | bytes, password: str | bytes) -> bytes:
+    """``user:password`` for Basic authentication, as UTF-8 in normal form C (RFC 7617 §2).  Source: Tornado."""
+    parts = [
+        unicodedata.normalize("NFC", part).encode() if isinstance(part, str) else part for part in (username, password)
+    ]
+    return b":".join(parts)
+
+
+def _parse_request_range(range_header: str) -> tuple[int | None, int | None] | None:
+    """Start and end, as of a slice, of a single byte range; ``None`` for what isn't one.  RFC 9110 §14.1.2."""
+    unit, _, value = range_header.partition("=")
+    match = re.fullmatch(r"[ \t]*([0-9]{0,18})[ \t]*-[ \t]*([0-9]{0,18})[ \t]*", value)
+    if unit.strip() != "bytes" or match is None or not (match[1] or match[2]):
+        return None
+    start = int(match[1]) if match[1] else None
+    end = int(match[2]) if match[2] else None
+    if end is not None:
+        if start is None:
+            start = -end if end else 0
+            end = None if start else 0
+        else:
+            end += 1
+    return start, end
+
+
+def _get_content_range(start: int | None, end: int | None, total: int) -> str:
+    """Value of ``Content-Range`` for a slice of ``total`` octets.  RFC 9110 §14.4."""
+    return f"bytes {start or 0}-{(end or total) - 1}/{total}"
+
+
+def _parse_header(line: str) -> tuple[str, dict[str, str]]:
+    return parse_header(line)
+
+
+def _encode_header(key: str, pdict: Mapping[str, str | None]) -> str:
+    """A value with parameters, quoted by the one who gave them.  ``None`` is a parameter without value."""
+    return "; ".join([key, *(name if value is None else f"{name}={value}" for name, value in pdict.items())])
+
+
+_DEFAULT_PARSE_BODY_CONFIG = ParseBodyConfig()
+_FORBIDDEN_HEADER_CHARS_RE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class _ABNF:
+    """Patterns of RFC 9110 and RFC 9112 for text, under the names by which ``tornado.web`` asks for them."""
+
+    token = abnf.TOKEN_TEXT
+    field_name = token
+    method = token
+    field_value = abnf.FIELD_VALUE_TEXT
+    reason_phrase = re.compile(r"[\t \x21-\x7e\x80-\xff]+")
+    host = re.compile(abnf.host.decode("latin-1"))

@@ -141,12 +141,12 @@ class ChunkedDecoder:
         digits = len(line) - len(line.lstrip(b"0123456789abcdefABCDEF"))
         if digits > 16:
             return HTTPInputError(f"chunk size longer than 16 digits: {framing.sample(line, 20)}")
-        return HTTPInputError(f"malformed chunk header: {framing.sample(line, 20)}")
+        return HTTPInputError(f"invalid chunk size or extension: {framing.sample(line, 20)}")
 
     def _data_end(self, data: bytes, position: int) -> int:
         self._line += data[position : position + 2 - len(self._line)]
         if not b"\r\n".startswith(self._line):
-            raise HTTPInputError("chunk data that doesn't end with CRLF where its size says")
+            raise HTTPInputError("improperly terminated chunk: its data doesn't end with CRLF where its size says")
         if len(self._line) < 2:
             return len(data)
         position += 2 if data.startswith(b"\r\n", position) else 1

@@ -64,7 +64,7 @@ def body_length(minor: int, content_lengths: Sequence[bytes], transfer_encodings
         raise HTTPInputError("more than one Content-Length")
     value = content_lengths[0]
     if abnf.CONTENT_LENGTH.fullmatch(value) is None:
-        raise HTTPInputError(f"Content-Length is not a number of at most 19 digits: {sample(value)}")
+        raise HTTPInputError(f"Only integer Content-Length is allowed, of at most 19 digits: {sample(value)}")
     return int(value)
 
 
@@ -80,7 +80,7 @@ def request_host(minor: int, hosts: Sequence[bytes]) -> str:
     """The Host of a request; ``""`` when an HTTP/1.0 request has none.  RFC 9112 §3.2, RFC 9110 §7.2."""
     if len(hosts) == 1:
         if abnf.HOST.fullmatch(hosts[0]) is None:
-            raise HTTPInputError(f"invalid Host: {sample(hosts[0])}")
+            raise HTTPInputError(f"Invalid Host header: {sample(hosts[0])}")
         return hosts[0].decode("ascii")
     if hosts:
         raise HTTPInputError("more than one Host")

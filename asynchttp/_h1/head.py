@@ -197,16 +197,16 @@ def _request_line_error(line: bytes) -> HTTPInputError:
     method, _, rest = line.partition(b" ")
     _, _, version = rest.partition(b" ")
     if not method or abnf.TOKEN.fullmatch(method) is None:
-        return HTTPInputError("malformed request line: the method is not a token")
+        return HTTPInputError("Malformed HTTP request line: the method is not a token")
     if version[:5] == b"HTTP/" and version[5:6].isdigit() and version[6:7] == b".":
         if version[5:6] != b"1" and version[7:].isdigit() and len(version) == 8:
             return UnsupportedVersionError("unsupported version: this server speaks HTTP/1.1 and HTTP/1.0")
         if len(version) != 8 or not version[7:].isdigit():
-            return HTTPInputError("malformed request line: invalid version")
-        return HTTPInputError("malformed request line: invalid characters in the request target")
+            return HTTPInputError("Malformed HTTP request line: invalid version")
+        return HTTPInputError("Malformed HTTP request line: invalid characters in the request target")
     if not version:
-        return HTTPInputError("malformed request line: no version (HTTP/0.9 is not supported)")
-    return HTTPInputError("malformed request line: must be method, target and version with one space between")
+        return HTTPInputError("Malformed HTTP request line: no version (HTTP/0.9 is not supported)")
+    return HTTPInputError("Malformed HTTP request line: must be method, target and version with one space between")
 
 
 def _field_error(lines: bytes) -> HTTPInputError:
@@ -221,7 +221,7 @@ def _field_error(lines: bytes) -> HTTPInputError:
     if abnf.BARE_LINE_END.search(line + b"\r\n"):
         return HTTPInputError("a line that doesn't end with CRLF")
     if not colon:
-        return HTTPInputError("header line without a colon")
+        return HTTPInputError("no colon in header line")
     if name[-1:] in (b" ", b"\t"):
         return HTTPInputError("whitespace between field name and colon")
     if abnf.TOKEN.fullmatch(name) is None:

@@ -50,6 +50,8 @@ class Writing(enum.IntEnum):
     """nothing: the response is complete"""
     CLOSED = 7
     """nothing can be written any more"""
+    UPGRADE = 8
+    """nothing by us: ``101`` was sent, and the stream waits for who speaks the other protocol"""
 
 
 NEXT_READING: Final[dict[tuple[Reading, str], Reading]] = {
@@ -69,6 +71,8 @@ NEXT_WRITING: Final[dict[tuple[Writing, str], Writing]] = {
     (Writing.HEAD, "head without either"): Writing.UNTIL_CLOSE,
     (Writing.HEAD, "raw octets"): Writing.RAW,
     (Writing.HEAD, "interim head"): Writing.HEAD,
+    (Writing.HEAD, "head of 101"): Writing.UPGRADE,
+    (Writing.UPGRADE, "nobody came"): Writing.DONE,
     **{
         (state, "finish"): Writing.DONE for state in (Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
     },

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from asynchttp._legacy.callbacks import guarded
-from asynchttp._legacy.contexts import leaves_stack_contexts
 
 __all__ = ["tells_when_written"]
 
@@ -29,17 +28,12 @@ def tells_when_written(at: int) -> Callable[[_Method], _Method]:
             if callback is None:
                 return future
             self._request.written_callback = guarded(self, callback)
-            _tell(future, self._request)
+            future.add_done_callback(functools.partial(_written, self._request))
             return None
 
         return cast(_Method, wrapper)
 
     return decorate
-
-
-@leaves_stack_contexts
-def _tell(future: "asyncio.Future[None]", request: Any) -> None:
-    future.add_done_callback(functools.partial(_written, request))
 
 
 def _written(request: Any, future: "asyncio.Future[None]") -> None:

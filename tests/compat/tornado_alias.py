@@ -9,7 +9,19 @@ import sys
 from types import ModuleType
 
 #: Modules of Tornado that are replaced by ours of the same name.
-REPLACED = ("ioloop", "iostream", "netutil", "tcpserver", "tcpclient", "process", "gen", "concurrent")
+REPLACED = (
+    "ioloop",
+    "iostream",
+    "netutil",
+    "tcpserver",
+    "tcpclient",
+    "process",
+    "gen",
+    "concurrent",
+    "httputil",
+    "http1connection",
+    "httpserver",
+)
 
 
 def replace_modules(names: tuple[str, ...] = REPLACED) -> None:

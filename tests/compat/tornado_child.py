@@ -1,6 +1,6 @@
-"""Runs one of Tornado's test modules on our modules and prints the outcome of each test as JSON.
+"""Runs one of Tornado's test modules on our modules and writes the outcome of each test as JSON.
 
-``python -m tests.compat.tornado_child ioloop_test``; the loop is chosen by ``ASYNCHTTP_LOOP``.
+``python -m tests.compat.tornado_child RESULT.json ioloop_test``; the loop is chosen by ``ASYNCHTTP_LOOP``.
 """
 
 import json
@@ -8,6 +8,7 @@ import logging
 import sys
 import unittest
 import warnings
+from pathlib import Path
 from typing import Any
 
 from tests.compat.tornado_alias import replace_modules
@@ -52,10 +53,10 @@ def _name(test: Any) -> str:
     return ".".join(test.id().split(".")[-2:]) if isinstance(test, unittest.TestCase) else str(test)
 
 
-def main(module: str, patterns: list[str]) -> None:
+def main(result: Path, module: str, patterns: list[str]) -> None:
     replace_modules()
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
-    # As Tornado's own runner does: a stray record or warning is a failure of the test that expects none, not noise here.
+    # As Tornado's own runner does: a stray record is a failure of the test that expects none, not noise here.
     logging.getLogger().addHandler(logging.NullHandler())
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     loader = unittest.TestLoader()
@@ -63,8 +64,8 @@ def main(module: str, patterns: list[str]) -> None:
     suite = loader.loadTestsFromName(f"tornado.test.{module}")
     recorder = Recorder()
     suite.run(recorder)
-    print("\n" + json.dumps({"outcomes": recorder.outcomes, "details": recorder.details}))
+    result.write_text(json.dumps({"outcomes": recorder.outcomes, "details": recorder.details}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,9 @@ MODULES = (
     "locks_test",
     "queues_test",
     "testing_test",
+    "httpserver_test",
+    "http1connection_test",
+    "httputil_test",
 )
 LOOPS = ("asyncio", "uvloop")
 #: Seconds for one module on one loop; the slowest takes about 10 on two cores.
@@ -66,24 +70,25 @@ class Outcome:
 def run(module: str, loop: str, patterns: tuple[str, ...] = ()) -> Outcome:
     """Run one module on one loop."""
     result = Outcome(module, loop)
-    try:
-        process = subprocess.run(
-            [sys.executable, "-m", "tests.compat.tornado_child", module, *patterns],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "ASYNCHTTP_LOOP": loop, "ASYNC_TEST_TIMEOUT": "15"},
-            capture_output=True,
-            text=True,
-            timeout=TIME_LIMIT,
-        )
-    except subprocess.TimeoutExpired:
-        result.crash = f"not over after {TIME_LIMIT} s"
-        return result
-    lines = process.stdout.strip().splitlines()
-    if not lines or not lines[-1].startswith('{"outcomes"'):
-        result.crash = f"exit code {process.returncode}: {process.stderr.strip()[-2000:]}"
-        return result
-    told = json.loads(lines[-1])
-    result.outcomes, result.details = told["outcomes"], told["details"]
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder, "result.json")
+        try:
+            process = subprocess.run(
+                [sys.executable, "-m", "tests.compat.tornado_child", str(told), module, *patterns],
+                cwd=Path(__file__).parents[2],
+                env={**os.environ, "ASYNCHTTP_LOOP": loop, "ASYNC_TEST_TIMEOUT": "15"},
+                capture_output=True,
+                text=True,
+                timeout=TIME_LIMIT,
+            )
+        except subprocess.TimeoutExpired:
+            result.crash = f"not over after {TIME_LIMIT} s"
+            return result
+        if told.exists():
+            outcome = json.loads(told.read_text())
+            result.outcomes, result.details = outcome["outcomes"], outcome["details"]
+        else:
+            result.crash = f"exit code {process.returncode}: {process.stderr.strip()[-2000:]}"
     return result
 
 
@@ -93,7 +98,7 @@ def main() -> int:
     parser.add_argument("--loop", choices=LOOPS, action="append", help="default: both")
     parser.add_argument("--verbose", action="store_true", help="show the tracebacks of what failed")
     options = parser.parse_args()
-    print(f"{'module':<18}{'loop':<9}{'passed':>7}{'skipped':>9}{'lost':>6}{'failed':>8}")
+    print(f"{'module':<21}{'loop':<9}{'passed':>7}{'skipped':>9}{'lost':>6}{'failed':>8}")
     bad = False
     problems: list[str] = []
     for argument in options.module:
@@ -103,7 +108,7 @@ def main() -> int:
             counts = [outcome.count("passed"), outcome.count("skipped"), outcome.count("failed")]
             unexpected = len(outcome.surprises)
             print(
-                f"{module:<18}{loop:<9}{counts[0]:>7}{counts[1]:>9}{counts[2] - unexpected:>6}{unexpected:>8}"
+                f"{module:<21}{loop:<9}{counts[0]:>7}{counts[1]:>9}{counts[2] - unexpected:>6}{unexpected:>8}"
                 + (f"   {outcome.crash.splitlines()[-1][:100]}" if outcome.crash else ""),
                 flush=True,
             )

@@ -10,7 +10,7 @@ import itertools
 import random
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -113,21 +113,27 @@ async def coroutine(request: Any) -> None:
     answer(request)
 
 
-@contextlib.contextmanager
-def connection(handler: Callable[[Any], Any]) -> Iterator[tuple[IOStream, Wire, HTTP1ServerConnection]]:
+class WiredStream(IOStream):
+    """A stream over a :class:`Wire`."""
+
+    async def _make_transport(self) -> None:
+        self.wire = Wire()
+        self.connection_made(self.wire)
+
+
+@contextlib.asynccontextmanager
+async def connection(handler: Callable[[Any], Any]) -> AsyncIterator[tuple[IOStream, Wire, HTTP1ServerConnection]]:
     io_loop = ioloop.IOLoop.current()
     near, far = socket.socketpair()
-    stream = IOStream(near, io_loop=io_loop)
-    stream._attach = lambda: None  # type: ignore[method-assign]
-    wire = Wire()
-    stream.connection_made(wire)
+    stream = WiredStream(near, io_loop=io_loop)
     sweep = Sweep(io_loop.asyncio_loop, 60)
     context = httpserver._HTTPRequestContext(stream, ("127.0.0.1", 1), None)
     start = _dispatch.style_of(handler, io_loop.asyncio_loop)
     engine = HTTP1ServerConnection(stream, PARAMS, context, sweep, start, lambda connection: None)
     sweep.date_line = b"Date: now\r\n"
+    await turns(2)
     try:
-        yield stream, wire, engine
+        yield stream, stream.wire, engine
     finally:
         stream.close()
         near.close()
@@ -142,7 +148,7 @@ async def serve(pieces: list[bytes], handler: Callable[[Any], Any] = answer) -> 
         calls.append((request.method, request.uri, request.tail.octets, request.body))
         return handler(request)
 
-    with connection(note) as (stream, wire, engine):
+    async with connection(note) as (stream, wire, engine):
         for piece in pieces:
             stream.data_received(piece)
             if handler is not answer:
@@ -305,6 +311,6 @@ async def test_fast_path_equals_plain_path_for_random_traffic(seed: int) -> None
 
 
 async def test_pipelined_burst_is_one_write() -> None:
-    with connection(answer) as (stream, wire, _):
+    async with connection(answer) as (stream, wire, _):
         stream.data_received(b"".join(list(GOOD.values())[:8]))
         assert len(wire.written) == 1

@@ -379,6 +379,25 @@ async def test_callbacks_come_in_later_turns_and_in_order() -> None:
         assert [await within(events.get()) for _ in range(3)] == ["head", "body", "rest"]
 
 
+async def test_later_callback_replaces_one_that_was_not_called_yet() -> None:
+    """As in Tornado: programs write several times with the callback that goes on."""
+    calls: list[str] = []
+
+    def handler(request: Any) -> None:
+        head(request, length(4), callback=lambda: calls.append("head"))
+        request.write(b"ab", lambda: calls.append("first"))
+
+        def second() -> None:
+            calls.append("second")
+            request.finish()
+
+        request.write(b"cd", callback=second)
+
+    async with run_server(handler) as running, await running.connect() as client:
+        assert (await client.request(build_request())).body == b"abcd"
+    assert calls == ["second"]
+
+
 async def test_exception_in_a_callback_is_logged_and_cuts_the_connection(expect_log: ExpectLog) -> None:
     """As in Tornado 2 to 5: said once by the stream, once by the loop."""
     expect_failure(expect_log, "Uncaught exception, closing connection", count=1)

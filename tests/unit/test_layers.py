@@ -14,7 +14,7 @@ PACKAGE = ROOT / "asynchttp"
 # A module may import from its own floor and from those below. A package's entry holds for what is in it, too.
 FLOORS = [
     # protocol rules: no asyncio, no socket
-    ["_h1", "_readbuffer", "httputil", "log", "util"],
+    ["_forms", "_h1", "_headers", "_interfaces", "_readbuffer", "httputil", "log", "util"],
     # the loop
     ["_coroutines", "_legacy", "_loops", "_signals", "_watchdog", "concurrent", "gen", "ioloop", "stack_context"],
     # octets from and to sockets, processes
@@ -36,9 +36,20 @@ FLOORS = [
         "tcpserver",
     ],
     # the HTTP engine
-    ["_exchange", "_parameters", "_response", "_sweep", "http1connection"],
+    [
+        "_client",
+        "_context",
+        "_decompress",
+        "_dispatch",
+        "_exchange",
+        "_parameters",
+        "_request_body",
+        "_response",
+        "_sweep",
+        "http1connection",
+    ],
     # servers
-    ["_dispatch", "httpserver"],
+    ["httpserver"],
     # adapters and the command line
     ["__main__", "_cli"],
 ]

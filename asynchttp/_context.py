@@ -1,0 +1,86 @@
+"""What is known of the peer of a connection."""
+
+import copy
+import socket
+from collections.abc import Iterable
+from typing import Any, Self
+
+from asynchttp import httputil, netutil
+from asynchttp.iostream import IOStream, SSLIOStream
+
+__all__ = ["PeerContext"]
+
+
+class PeerContext:
+    """The peer of a connection; ``str()`` of it stands in log records.
+
+    Attributes:
+        address: as :meth:`socket.socket.accept` gave it.
+        address_family: of the socket.
+        remote_ip: of the peer; ``"0.0.0.0"`` for a UNIX socket, which has no address that could be taken for one.
+        protocol: ``"http"`` or ``"https"``.
+
+    Args:
+        protocol: what a proxy before us speaks, if it doesn't say; default: what the stream does.
+        xheaders: believe what a proxy says in X-Real-Ip, X-Forwarded-For, X-Scheme and X-Forwarded-Proto.
+        trusted_downstream: addresses of proxies to skip in X-Forwarded-For.
+    """
+
+    __slots__ = (
+        "_orig_protocol",
+        "_orig_remote_ip",
+        "_trusted",
+        "_xheaders",
+        "address",
+        "address_family",
+        "protocol",
+        "remote_ip",
+    )
+
+    def __init__(
+        self,
+        stream: IOStream,
+        address: Any = None,
+        protocol: str | None = None,
+        xheaders: bool = False,
+        trusted_downstream: Iterable[str] = (),
+    ) -> None:
+        sock = stream.socket
+        if address is None and sock is not None:
+            try:
+                address = sock.getpeername()
+            except OSError:
+                address = None
+        self.address = address
+        self.address_family = sock.family if sock is not None else None
+        if self.address_family in (socket.AF_INET, socket.AF_INET6) and address:
+            self.remote_ip = str(address[0])
+        else:
+            self.remote_ip = "0.0.0.0"
+        self.protocol = protocol or ("https" if isinstance(stream, SSLIOStream) else "http")
+        self._orig_remote_ip = self.remote_ip
+        self._orig_protocol = self.protocol
+        self._xheaders = xheaders
+        self._trusted = frozenset(trusted_downstream)
+
+    def forwarded(self, headers: httputil.HTTPHeaders) -> Self:
+        """The peer of one request, with what the proxy says of it; this very object where no proxy is believed."""
+        if not self._xheaders:
+            return self
+        ip = self._orig_remote_ip
+        for candidate in reversed(headers.get("X-Forwarded-For", ip).split(",")):
+            ip = candidate.strip()
+            if ip not in self._trusted:
+                break
+        ip = headers.get("X-Real-Ip", ip)
+        protocol = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", self._orig_protocol))
+        protocol = protocol.split(",")[-1].strip()
+        told = copy.copy(self)
+        told.remote_ip = ip if netutil.is_valid_ip(ip) else self._orig_remote_ip
+        told.protocol = protocol if protocol in ("http", "https") else self._orig_protocol
+        return told
+
+    def __str__(self) -> str:
+        if self.address_family in (socket.AF_INET, socket.AF_INET6):
+            return self.remote_ip
+        return self.address.decode("utf-8", "replace") if isinstance(self.address, bytes) else str(self.address)

@@ -1,0 +1,117 @@
+"""``Content-Encoding: gzip`` taken off a message on its way to its delegate, with a bound on what comes out."""
+
+import inspect
+import zlib
+from collections.abc import Awaitable, Callable, Iterator
+
+from asynchttp import httputil
+from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
+
+__all__ = ["DecompressingDelegate", "Decompressor"]
+
+
+class Decompressor:
+    """The gzip or deflate coding of RFC 9110 §8.4.1, undone piece by piece.
+
+    Args:
+        coding: ``"gzip"`` or ``"deflate"``.
+        limit: octets of output, from all pieces together, above which :exc:`BodyTooLargeError` is raised.
+        piece_size: octets of one piece of output. What unfolds to more comes in several, each made when it is wanted.
+    """
+
+    def __init__(self, coding: str, limit: Callable[[], int], piece_size: int = 65536) -> None:
+        self._coding = coding
+        self._limit = limit
+        self._piece_size = piece_size
+        self._size = 0
+        self._zlib = self._new_member()
+        self._begun = False
+
+    def _new_member(self) -> "zlib._Decompress":
+        return zlib.decompressobj(zlib.MAX_WBITS | 16 if self._coding == "gzip" else zlib.MAX_WBITS)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The output of ``data``, in pieces that aren't empty.  All must be taken before the next call.
+
+        Raises: :exc:`HTTPInputError` for what isn't in the coding, also for anything behind its end.
+        """
+        more = bool(data)
+        while more:
+            self._begun = True
+            if self._zlib.eof:
+                if self._coding != "gzip":
+                    raise HTTPInputError("invalid deflate data: more behind its end")
+                self._zlib = self._new_member()  # RFC 1952 §2.2: several members
+            try:
+                piece = self._zlib.decompress(data, self._piece_size)
+            except zlib.error as error:
+                raise HTTPInputError(f"invalid {self._coding} data") from error
+            self._size += len(piece)
+            if self._size > self._limit():
+                raise BodyTooLargeError(f"decompressed body too large: more than {self._limit()} octets")
+            if piece:
+                yield piece
+            data = self._zlib.unconsumed_tail or self._zlib.unused_data
+            # A full piece may leave output behind though its input is used up.
+            more = bool(data) or (len(piece) == self._piece_size and not self._zlib.eof)
+
+    def finish(self) -> None:
+        """Raise :exc:`HTTPInputError` if the coding isn't at its end."""
+        if self._begun and not self._zlib.eof:
+            raise HTTPInputError(f"invalid {self._coding} data: it ends too early")
+
+
+class DecompressingDelegate(httputil.HTTPMessageDelegate):
+    """Stands before a delegate, which sees the body as it was before the coding.
+
+    ``Content-Encoding`` becomes ``X-Consumed-Content-Encoding``, as in Tornado.
+
+    Args:
+        limit: tells ``max_body_size`` of the message.
+        chunk_size: octets of the largest piece passed on.
+    """
+
+    def __init__(self, delegate: httputil.HTTPMessageDelegate, limit: Callable[[], int], chunk_size: int) -> None:
+        self._delegate = delegate
+        self._limit = limit
+        self._chunk_size = chunk_size
+        self._decompressor: Decompressor | None = None
+        self._closed = False
+
+    def headers_received(
+        self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
+    ) -> Awaitable[None] | None:
+        coding = headers.get("Content-Encoding", "").lower()
+        if coding in ("gzip", "deflate"):
+            self._decompressor = Decompressor(coding, self._limit, self._chunk_size)
+            headers.add("X-Consumed-Content-Encoding", headers["Content-Encoding"])
+            del headers["Content-Encoding"]
+        return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        if self._decompressor is None:
+            return self._delegate.data_received(chunk)
+        pieces = self._decompressor.feed(chunk)
+        for piece in pieces:
+            result = self._delegate.data_received(piece)
+            if result is not None and inspect.isawaitable(result):
+                return self._go_on(result, pieces)
+        return None
+
+    async def _go_on(self, result: Awaitable[None], pieces: Iterator[bytes]) -> None:
+        await result
+        for piece in pieces:
+            if self._closed:
+                return
+            following = self._delegate.data_received(piece)
+            if following is not None and inspect.isawaitable(following):
+                await following
+
+    def finish(self) -> None:
+        if self._decompressor is not None:
+            self._decompressor.finish()
+        self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        self._closed = True
+        self._delegate.on_connection_close()
