@@ -140,9 +140,9 @@ def _callback_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventLo
     def start(request: ServerRequest) -> None:
         result = handler(request)
         if result is not None and inspect.isawaitable(result):  # a plain function that returns a coroutine
-            # ``return request.respond(...)``: nobody has to wait for that.
-            if not (asyncio.isfuture(result) and request.finished()):
-                run(request, result)
+            if asyncio.isfuture(result) and request.finished():
+                return  # ``return request.respond(...)``: nobody has to wait for that
+            run(request, result)
 
     run = _runner(loop)
     return start

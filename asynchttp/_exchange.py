@@ -175,6 +175,9 @@ class ServerRequest(httputil.HTTPServerRequest):
 
     @lazy
     def host(self) -> str:
+        target = self.uri or ""
+        if target[:1] != "/" and "://" in target:  # the target's own host counts (RFC 9112 §3.2.2)
+            return target.partition("://")[2].partition("/")[0].partition("?")[0]
         return self.tail.host or "127.0.0.1"
 
     connection = _Facade()

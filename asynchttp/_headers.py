@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Self, overload
 
-from asynchttp._h1 import abnf, framing
+from asynchttp._h1 import abnf
 from asynchttp._h1.errors import HTTPInputError
 
 __all__ = ["HTTPHeaders"]
@@ -78,9 +78,9 @@ class HTTPHeaders(MutableMapping[str, str]):
     def add(self, name: str, value: str) -> None:
         """Append a value.  Raises :exc:`HTTPInputError` for a name or value that can't stand in a message."""
         if abnf.TOKEN_TEXT.fullmatch(name) is None:
-            raise HTTPInputError(f"Invalid header name {framing.sample(name)}")
+            raise HTTPInputError("Invalid header name", name)
         if abnf.FIELD_VALUE_TEXT.fullmatch(value) is None:
-            raise HTTPInputError(f"Invalid header value {framing.sample(value)}")
+            raise HTTPInputError("Invalid header value", value)
         self._append(name, value)
 
     def get_list(self, name: str) -> list[str]:

@@ -38,6 +38,9 @@ __all__ = ["ResponseWriter"]
 _CORKED_PIECES: Final = 32
 _CORKED_SIZE: Final = 65536
 
+#: Requests whose successful response has no body.
+_BODILESS: Final = frozenset(("HEAD", "CONNECT"))
+
 _W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED, _W_UPGRADE = Writing
 
 
@@ -177,7 +180,13 @@ class ResponseWriter:
             raise HTTPOutputError("the response has begun already")
         if type(body) is not bytes:
             body = _body_octets(body)
-        if status == 200 and not headers and self._keep_alive and exchange.tail.minor and exchange.method != "HEAD":
+        if (
+            status == 200
+            and not headers
+            and self._keep_alive
+            and exchange.tail.minor
+            and exchange.method not in _BODILESS
+        ):
             message = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), self._sweep.date_line, body)
         else:
             message = self._whole_response(exchange, body, status, headers)
@@ -201,7 +210,10 @@ class ResponseWriter:
         encoded = serializer.encode_fields(fields)
         own = b"" if "date" in names else self._sweep.date_line
         has_body = serializer.may_have_body(exchange.method or "", status)
-        if status not in (204, 304):
+        if exchange.method == "CONNECT" and status < 300:  # a tunnel, which nobody took over (RFC 9110 §9.3.6)
+            self._keep_alive = False
+            has_body = False
+        elif status not in (204, 304):
             own += b"Content-Length: %d\r\n" % len(body)
         elif body:
             raise ValueError(f"a response with status {status} can't have a body")
@@ -414,7 +426,7 @@ class ResponseWriter:
         status, message = 500, "Internal Server Error"
         if isinstance(error, HTTPInputError):
             gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
-            status, message = error.status, str(error)
+            status, message = error.status, error.public
         elif isinstance(error, StreamClosedError) and self._writing in (_W_CLOSED, _W_DONE):
             gen_log.info("Client left before its answer: %s", _summary(exchange))
         else:
@@ -428,10 +440,7 @@ class ResponseWriter:
 
     def _apologize(self, exchange: ServerRequest, status: int, message: str) -> None:
         """Answer in the place of a handler that can't."""
-        response = serializer.error_response(status, message)
-        if exchange.method == "HEAD":
-            response = response[: response.index(b"\r\n\r\n") + 4]
-        self._out.append(response)
+        self._out.append(serializer.error_response(status, message, self._sweep.date_line, exchange.method or ""))
         self._keep_alive = False
         self._finished(exchange)
 

@@ -209,7 +209,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                 elif abnf.BARE_LINE_END.search(buffer, max(0, searched - 1)):
                     raise HTTPInputError("a line that doesn't end with CRLF")
             except HTTPInputError as error:
-                self._refuse(error)
+                self._refuse(error, head=buffer[begin : begin + 5])
             return
         self._drop_input()
         self._consume(bytes(buffer), 0)
@@ -325,7 +325,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                         self._continue_later()
                     break
         except HTTPInputError as error:
-            self._refuse(error)
+            self._refuse(error, head=data[position : position + 5])
         finally:
             self._corked = False
             if self._out:
@@ -426,7 +426,8 @@ class HTTP1ServerConnection(RequestBodyReader):
         elif self._reading is _R_HEAD:
             if self._input:
                 if elapsed > params.header_timeout:
-                    self._refuse(RequestTimeoutError(f"request head not complete after {params.header_timeout} s"))
+                    error = RequestTimeoutError(f"request head not complete after {params.header_timeout} s")
+                    self._refuse(error, head=self._input[:5])
             elif elapsed > params.idle_connection_timeout or (self._memo is None and elapsed > params.header_timeout):
                 self.stream.close()
         elif self._reading is _R_BODY:
@@ -476,11 +477,18 @@ class HTTP1ServerConnection(RequestBodyReader):
         else:
             self.stream.close()
 
-    def _refuse(self, error: HTTPInputError, record: str = "Malformed HTTP message from %s: %s") -> None:
-        """Answer a message that breaks the rules, and close."""
+    def _refuse(
+        self,
+        error: HTTPInputError,
+        record: str = "Malformed HTTP message from %s: %s",
+        head: bytes | bytearray = b"",
+    ) -> None:
+        """Answer a message that breaks the rules, and close.  ``head`` is its beginning, if that was refused."""
         gen_log.info(record, self.context, error)
+        request = self._exchange or self._head_request
+        method = request.method or "" if request is not None else head[:5].decode("latin-1").partition(" ")[0]
         if self._exchange is None or self._writing is _W_HEAD:  # else the handler is answering already: cut it
-            self._out.append(serializer.error_response(error.status, str(error)))
+            self._out.append(serializer.error_response(error.status, error.public, self._sweep.date_line, method))
         if self._exchange is not None:
             self._seal(self._exchange)
         self._drop_body()

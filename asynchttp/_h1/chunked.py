@@ -12,7 +12,7 @@ by ``MAX_EXTENSIONS_SIZE``, trailers by the limits of a head. Whatever the cut, 
 import enum
 from typing import Final
 
-from asynchttp._h1 import abnf, framing
+from asynchttp._h1 import abnf
 from asynchttp._h1.errors import HeadTooLargeError, HTTPInputError
 
 __all__ = ["LAST_CHUNK", "MAX_EXTENSIONS_SIZE", "MAX_HEADER_SIZE", "ChunkedDecoder", "encode_chunk"]
@@ -140,8 +140,8 @@ class ChunkedDecoder:
             return HTTPInputError(f"chunk header longer than {MAX_HEADER_SIZE} octets")
         digits = len(line) - len(line.lstrip(b"0123456789abcdefABCDEF"))
         if digits > 16:
-            return HTTPInputError(f"chunk size longer than 16 digits: {framing.sample(line, 20)}")
-        return HTTPInputError(f"invalid chunk size or extension: {framing.sample(line, 20)}")
+            return HTTPInputError("chunk size longer than 16 digits", line)
+        return HTTPInputError("invalid chunk size or extension", line)
 
     def _data_end(self, data: bytes, position: int) -> int:
         self._line += data[position : position + 2 - len(self._line)]

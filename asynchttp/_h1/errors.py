@@ -26,15 +26,28 @@ __all__ = [
 ]
 
 
+def sample(octets: bytes | str, size: int = 40) -> str:
+    """The first octets (or characters) as evidence for an error message, escaped: they can't harm log or terminal."""
+    return repr(octets[:size]) + ("…" if len(octets) > size else "")
+
+
 class HTTPInputError(Exception):
     """The peer broke the protocol.
 
-    ``status`` is the status code that a server should answer with. The message is meant for the peer too: it states
-    the fact and the bound, and repeats nothing of what the peer sent beyond a short, escaped sample.
+    ``status`` is the status code that a server should answer with.
+
+    Args:
+        message: the fact and the bound, in one line; kept as ``public``, for the peer may read it.
+        evidence: what the peer sent. A short, escaped sample of it ends the text of the error, which is for the log.
+
     Source: Tornado ``httputil.HTTPInputError``.
     """
 
     status = 400
+
+    def __init__(self, message: str = "", evidence: bytes | str | None = None) -> None:
+        super().__init__(message if evidence is None else f"{message}: {sample(evidence)}")
+        self.public = message
 
 
 class RequestTimeoutError(HTTPInputError):

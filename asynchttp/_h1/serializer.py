@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from asynchttp._h1 import abnf, framing
-from asynchttp._h1.errors import HTTPInputError
+from asynchttp._h1.errors import HTTPInputError, sample
 
 __all__ = [
     "CONTINUE",
@@ -40,7 +40,7 @@ def status_line(status: int, reason: str | None = None) -> bytes:
     if not (isinstance(status, int) and 100 <= status <= 599):
         raise ValueError(f"status code outside 100–599: {status!r}")
     if abnf.FIELD_VALUE_TEXT.fullmatch(reason) is None:
-        raise ValueError(f"Illegal characters in reason phrase: {framing.sample(reason)}")
+        raise ValueError(f"Illegal characters in reason phrase: {sample(reason)}")
     return f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1")
 
 
@@ -53,21 +53,27 @@ def encode_fields(fields: Iterable[tuple[str, str]]) -> bytes:
     lines = []
     for name, value in fields:
         if abnf.TOKEN_TEXT.fullmatch(name) is None:
-            raise ValueError(f"Illegal characters in header name: {framing.sample(name)}")
+            raise ValueError(f"Illegal characters in header name: {sample(name)}")
         if abnf.FIELD_VALUE_TEXT.fullmatch(value) is None:
             what = "CR, LF, control or beyond ISO 8859-1"
-            raise ValueError(f"Illegal characters ({what}) in header {name}: {framing.sample(value)}")
+            raise ValueError(f"Illegal characters ({what}) in header {name}: {sample(value)}")
         lines.append(f"{name}: {value}\r\n")
     return "".join(lines).encode("latin-1")
 
 
-def error_response(status: int, message: str) -> bytes:
-    """A whole response that says in one line what was wrong, and that the connection closes."""
+def error_response(status: int, message: str, date_line: bytes = b"", method: str = "") -> bytes:
+    """A whole response that says in one line what was wrong, and that the connection closes.
+
+    Args:
+        date_line: the ``Date`` field, which RFC 9110 §6.6.1 wants in a 4xx.
+        method: of the request, as far as it is known: a HEAD gets no content (RFC 9110 §9.3.2).
+    """
     body = message.encode() + b"\n"
-    return b"%bConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b" % (
+    return b"%b%bConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b" % (
         status_line(status),
+        date_line,
         len(body),
-        body,
+        b"" if method == "HEAD" else body,
     )
 
 

@@ -129,7 +129,8 @@ async def connection(handler: Callable[[Any], Any]) -> AsyncIterator[tuple[IOStr
     sweep = Sweep(io_loop.asyncio_loop, 60)
     context = httpserver._HTTPRequestContext(stream, ("127.0.0.1", 1), None)
     start = _dispatch.style_of(handler, io_loop.asyncio_loop)
-    engine = HTTP1ServerConnection(stream, PARAMS, context, sweep, start, lambda connection: None)
+    engine = HTTP1ServerConnection(stream, PARAMS, context)
+    engine.serve(start, sweep, lambda connection: None)
     sweep.date_line = b"Date: now\r\n"
     await turns(2)
     try:

@@ -50,14 +50,14 @@ STRICTER = [
     Stricter("9112-2.3", "unsupported version", HTTPTOOLS, (get(line=b"GET / HTTP/2.0"), get(line=b"GET / HTTP/0.9"))),
     Stricter(
         "9112-3",
-        "malformed request line: must be method, target and version",
+        "Malformed HTTP request line: must be method, target and version",
         HTTPTOOLS,
         (get(line=b"GET  / HTTP/1.1"),),
     ),
-    Stricter("9112-3", "malformed request line: no version", HTTPTOOLS, (b"GET /\r\n\r\n",)),
+    Stricter("9112-3", "Malformed HTTP request line: no version", HTTPTOOLS, (b"GET /\r\n\r\n",)),
     Stricter(
         "9112-3.2",
-        "malformed request line: invalid characters in the request target",
+        "Malformed HTTP request line: invalid characters in the request target",
         BOTH,
         (get(line=b"GET /#a HTTP/1.1"),),
     ),
@@ -76,7 +76,7 @@ STRICTER = [
     # Host: "A server MUST respond with a 400 …".
     Stricter("9112-3.2", "missing Host", HTTPTOOLS, (get(host=b"A: b"),)),
     Stricter("9112-3.2", "more than one Host", HTTPTOOLS, (get(b"Host: a"),)),
-    Stricter("9112-3.2", "invalid Host: ", BOTH, (get(host=b"Host: a b"),)),
+    Stricter("9112-3.2", "Invalid Host header: ", BOTH, (get(host=b"Host: a b"),)),
     # Fields. h11 takes the folding that "MUST … either reject … or replace"; control characters but NUL, CR and LF.
     Stricter("9112-5.2", "folded header field (obs-fold)", H11, (get(b"A: b", b" c"),)),
     Stricter("9110-5.5", "field value with a control character", H11, (get(b"A: \x01"),)),
@@ -113,7 +113,7 @@ STRICTER = [
     Stricter("9112-6.3", "more than one Content-Length", H11, (get(b"Content-Length: 0", b"Content-Length: 0"),)),
     Stricter(
         "9112-6.3",
-        "Content-Length is not a number of at most 19 digits: ",
+        "Only integer Content-Length is allowed, of at most 19 digits: ",
         BOTH,
         (get(b"Content-Length: 0, 0"), get(b"Content-Length: " + b"0" * 20)),
     ),
@@ -121,7 +121,7 @@ STRICTER = [
     # Chunks: BWS is for "bad" whitespace; h11 takes any extension that stays in its line, llhttp some without a name.
     Stricter(
         "9112-7.1.1",
-        "malformed chunk header: ",
+        "invalid chunk size or extension: ",
         BOTH,
         (CHUNKED + b"1;=a\r\nx\r\n0\r\n\r\n", CHUNKED + b"1 \r\nx\r\n0\r\n\r\n"),
     ),

@@ -185,9 +185,9 @@ def test_refused_with_its_status_at_every_split(hostile: Hostile) -> None:
 @pytest.mark.parametrize(
     ("octets", "message"),
     [
-        (b"+", "malformed chunk header: b'\\+'"),
-        (b"\n", "malformed chunk header"),
-        (b"5\n", "malformed chunk header"),
+        (b"+", "invalid chunk size or extension: b'\\+'"),
+        (b"\n", "invalid chunk size or extension"),
+        (b"5\n", "invalid chunk size or extension"),
         (b"5\r\nhelloX", "doesn't end with CRLF"),
         (b"5\r\nhello\rX", "doesn't end with CRLF"),
         (b"0\r\n\n", "doesn't end with CRLF"),

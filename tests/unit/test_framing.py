@@ -43,7 +43,7 @@ def test_9112_6_3_content_length(minor: int, values: list[bytes], length: int) -
 
 @pytest.mark.parametrize("size", hostile_sizes(), ids=repr)
 def test_9112_6_3_content_length_is_digits(size: bytes) -> None:
-    with pytest.raises(HTTPInputError, match="Content-Length is not a number") as caught:
+    with pytest.raises(HTTPInputError, match="Only integer Content-Length is allowed") as caught:
         framing.body_length(1, [size], [])
     assert_modest(caught.value, size)
 
@@ -141,7 +141,7 @@ def test_9112_3_2_one_host(minor: int, hosts: list[bytes]) -> None:
 @pytest.mark.parametrize("minor", [0, 1])
 def test_9112_3_2_invalid_host(minor: int) -> None:
     host = b"a b" * 1000
-    with pytest.raises(HTTPInputError, match="invalid Host: b'a ba ba b") as caught:
+    with pytest.raises(HTTPInputError, match="Invalid Host header: b'a ba ba b") as caught:
         framing.request_host(minor, [host])
     assert_modest(caught.value, host)
 

@@ -90,7 +90,7 @@ def test_waits_for_what_may_still_come(octets: bytes) -> None:
     [
         ([b"A : b"], "whitespace between field name and colon"),
         ([b"A: b", b" c"], "obs-fold"),
-        ([b"A"], "without a colon"),
+        ([b"A"], "no colon"),
         ([b"A(: b"], "field name is not a token"),
         ([b"A: \x00"], "control character"),
         ([b"A: b\nC: d"], "doesn't end with CRLF"),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
+from asynchttp._dispatch import Style
 from asynchttp._h1 import abnf, chunked, framing, head, raw
 from asynchttp._h1.errors import HTTPInputError
 from asynchttp._parameters import HTTP1ConnectionParameters
@@ -183,14 +184,13 @@ class Stream:
 
 def connection() -> HTTP1ServerConnection:
     sweep = types.SimpleNamespace(now=0.0, period=1.0, add=lambda connection: None, discard=lambda connection: None)
-    return HTTP1ServerConnection(
+    engine = HTTP1ServerConnection(
         Stream(),  # type: ignore[arg-type]
         HTTP1ConnectionParameters(max_header_size=10**9),
-        None,  # type: ignore[arg-type]
-        sweep,  # type: ignore[arg-type]
-        lambda request: None,
-        lambda connection: None,
+        object(),  # type: ignore[arg-type]
     )
+    engine.serve(Style(lambda request: None, False), sweep, lambda connection: None)  # type: ignore[arg-type]
+    return engine
 
 
 DRIPS: dict[str, Callable[[int], bytes]] = {
