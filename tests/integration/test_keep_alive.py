@@ -44,8 +44,8 @@ async def test_connection_serves_many_requests() -> None:
         ("HTTP/1.1", ("Connection: keep-alive", "Connection: close"), False, "close"),
         ("HTTP/1.1", ("Connection: closed",), True, None),
         ("HTTP/1.0", (), False, "close"),
-        ("HTTP/1.0", ("Connection: keep-alive",), True, "keep-alive"),
-        ("HTTP/1.0", ("Connection: Keep-Alive",), True, "keep-alive"),
+        ("HTTP/1.0", ("Connection: keep-alive",), True, "Keep-Alive"),
+        ("HTTP/1.0", ("Connection: Keep-Alive",), True, "Keep-Alive"),
         ("HTTP/1.0", ("Connection: close, keep-alive",), False, "close"),
     ],
 )
@@ -64,7 +64,7 @@ async def test_http_1_0_post_with_keep_alive_lives_on() -> None:
     handler = Recorder()
     async with run_server(handler) as running, await running.connect() as client:
         request = build_request("/", "Connection: keep-alive", method="POST", version="HTTP/1.0", body=b"abc")
-        assert (await client.request(request)).header("Connection") == "keep-alive"
+        assert (await client.request(request)).header("Connection") == "Keep-Alive"
         assert await lives(client)
     assert handler.calls == [("POST", "/", b"abc"), ("GET", "/second", b"")]
 

@@ -60,6 +60,9 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.ended = True
 
+    def is_closing(self) -> bool:
+        return False
+
     def get_write_buffer_size(self) -> int:
         return 0
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asynchttp._h1 import framing
+from asynchttp._h1 import errors, framing
 from asynchttp._h1.errors import ExpectationFailedError, HTTPInputError, UnsupportedCodingError
 from tests.support.h1 import assert_modest, hostile_sizes
 
@@ -189,4 +189,4 @@ def test_9110_10_1_1_unknown_expectation(expectations: list[bytes]) -> None:
     ],
 )
 def test_sample_is_short_and_escaped(octets: bytes | str, sample: str) -> None:
-    assert framing.sample(octets) == sample
+    assert errors.sample(octets) == sample

