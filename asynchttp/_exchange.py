@@ -148,14 +148,18 @@ class ServerRequest(httputil.HTTPServerRequest):
     #: with ``stream_request_body``
     chunks: BodyChunks
 
-    def __init__(self, engine: Engine, method: str, uri: str, tail: head.Tail) -> None:
+    def __init__(self, engine: Engine, method: str, target: bytes, tail: head.Tail) -> None:
         # HOT: once per request.
         self.method = method
-        self.uri = uri
+        self.target = target
         self.body = b""
         self.engine = engine
         self.tail = tail
         self._start_time = _now()
+
+    @lazy
+    def uri(self) -> str:
+        return self.target.decode("ascii")
 
     @lazy
     def version(self) -> str:

@@ -58,6 +58,7 @@ class ResponseWriter:
         "_loop",
         "_out",
         "_raw",
+        "_raw_memo_end",
         "_raw_memo_octets",
         "_raw_memo_size",
         "_stalled_size",
@@ -93,6 +94,7 @@ class ResponseWriter:
         self._raw: raw.RawResponse | None = None
         # A head that this connection's handler wrote last time, and the size of the whole response then.
         self._raw_memo_octets = b""
+        self._raw_memo_end = 0
         self._raw_memo_size = -1
         # The request that was answered by 101, until its handler takes the stream.
         self._upgrading: ServerRequest | None = None
@@ -173,7 +175,7 @@ class ResponseWriter:
     ) -> "asyncio.Future[None]":
         """Write a whole response and end the exchange."""
         # HOT: once per response.
-        if not self._claim(exchange):
+        if exchange is not self._exchange and not self._claim(exchange):
             self._seal(exchange)
             return self._gone()
         if self._writing is not _W_HEAD:
@@ -303,7 +305,7 @@ class ResponseWriter:
         """Write octets of the body; without a head before, octets as they are (raw mode)."""
         # HOT: once per response in raw mode.
         # Inlined: RawResponse.feed and .finish, when a whole response comes at once with the head of the previous one.
-        if not self._claim(exchange):
+        if exchange is not self._exchange and not self._claim(exchange):
             return self._gone()
         if type(data) is not bytes:
             data = _body_octets(data)
@@ -313,7 +315,7 @@ class ResponseWriter:
             self._writing = _W_RAW
             if (
                 len(data) == self._raw_memo_size
-                and data.startswith(self._raw_memo_octets)
+                and data[: self._raw_memo_end] == self._raw_memo_octets
                 and exchange.method != "HEAD"
             ):
                 self._raw = None
@@ -345,12 +347,13 @@ class ResponseWriter:
             and serializer.may_have_body("GET", told.status)
         ):
             self._raw_memo_octets = data[:end]
+            self._raw_memo_end = end
             self._raw_memo_size = end + told.body_length
 
     def finish(self, exchange: ServerRequest) -> None:
         """End the response."""
         # HOT: once per response in raw mode.
-        if not self._claim(exchange):
+        if exchange is not self._exchange and not self._claim(exchange):
             self._seal(exchange)
             return
         writing = self._writing
@@ -383,8 +386,8 @@ class ResponseWriter:
         self._loop.call_soon(self._upgrade_missed)
 
     def _upgrade_missed(self) -> None:
-        if self._upgrading is not None and self._writing is _W_UPGRADE:
-            self._upgrading = None
+        missed, self._upgrading = self._upgrading, None
+        if missed is not None and self._writing is _W_UPGRADE:
             self._writing = _W_DONE
             self._end()
 

@@ -227,7 +227,6 @@ class HTTPServerRequest:
     """
 
     method: str | None
-    uri: str | None
     body: bytes
     _start_time: float
 
@@ -264,6 +263,10 @@ class HTTPServerRequest:
         self.server_connection = server_connection
         self._start_time = time.time()
         self.query_arguments  # noqa: B018  # computed here, so that too many of them are refused here, as in Tornado
+
+    @lazy
+    def uri(self) -> str | None:
+        return None
 
     @lazy
     def version(self) -> str:

@@ -118,15 +118,19 @@ class TCPServer:
             raise AssertionError("start() was called before")
         self._started = True
         if num_processes != 1:
+            self._take_listeners_back()
             process.fork_processes(num_processes, max_restarts)
-            # A loop that was there before is the parent's, whose epoll descriptor must not be shared. Programs that
-            # call listen() first have registered their sockets with it.
-            self.io_loop = None
-            self._pending = [*self._sockets.values(), *self._pending]
-            self._sockets.clear()
-            self._removers.clear()
         sockets, self._pending = self._pending, []
         self.add_sockets(sockets)
+
+    def _take_listeners_back(self) -> None:
+        """Undo ``listen``, which many programs call before ``start(n)``: each child accepts on a loop of its own."""
+        for fd, sock in self._sockets.items():
+            self._removers[fd]()
+            self._pending.append(sock)
+        self._sockets.clear()
+        self._removers.clear()
+        self.io_loop = None
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept on listening sockets, which become the server's own."""

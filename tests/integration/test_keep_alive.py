@@ -43,10 +43,10 @@ async def test_connection_serves_many_requests() -> None:
         ("HTTP/1.1", ("Connection: x-a, close ,x-b",), False, "close"),
         ("HTTP/1.1", ("Connection: keep-alive", "Connection: close"), False, "close"),
         ("HTTP/1.1", ("Connection: closed",), True, None),
-        ("HTTP/1.0", (), False, "close"),
+        ("HTTP/1.0", (), False, None),
         ("HTTP/1.0", ("Connection: keep-alive",), True, "Keep-Alive"),
         ("HTTP/1.0", ("Connection: Keep-Alive",), True, "Keep-Alive"),
-        ("HTTP/1.0", ("Connection: close, keep-alive",), False, "close"),
+        ("HTTP/1.0", ("Connection: close, keep-alive",), False, None),
     ],
 )
 async def test_connection_lives_on_as_the_client_asked(

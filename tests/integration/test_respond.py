@@ -201,8 +201,8 @@ async def test_body_that_is_no_octets_is_an_error(body: Any, expect_log: ExpectL
         ((), "HTTP/1.1", {"Connection": "keep-alive"}, ["keep-alive"], True),
         (("Connection: close",), "HTTP/1.1", {}, ["close"], False),
         (("Connection: close",), "HTTP/1.1", {"Connection": "keep-alive"}, ["keep-alive", "close"], False),
-        ((), "HTTP/1.0", {}, ["close"], False),
-        (("Connection: keep-alive",), "HTTP/1.0", {}, ["keep-alive"], True),
+        ((), "HTTP/1.0", {}, [], False),
+        (("Connection: keep-alive",), "HTTP/1.0", {}, ["Keep-Alive"], True),
         (("Connection: keep-alive",), "HTTP/1.0", {"Connection": "close"}, ["close"], False),
     ],
 )

@@ -120,6 +120,13 @@ async def answer(request: Any) -> None:
         pass
     elif path == "/detach":
         request.connection.detach().close()
+    elif path == "/upgrade":
+        request.connection.write_headers(ResponseStartLine("", 101, "Switching Protocols"), HTTPHeaders())
+        request.connection.finish()
+    elif path == "/upgrade-detach":
+        request.connection.write_headers(ResponseStartLine("", 101, "Switching Protocols"), HTTPHeaders())
+        request.connection.finish()
+        request.connection.detach().close()
     elif path == "/close":
         request.connection.close()
     elif path == "/cancel":
@@ -158,6 +165,8 @@ TRAFFIC: dict[str, tuple[bytes, str]] = {
     "nothing": (build_request("/nothing"), "HTTPOutputError"),
     "unsure": (build_request("/unsure"), ""),
     "detach": (build_request("/respond") + build_request("/detach") + b"rest", ""),
+    "upgrade": (build_request("/upgrade"), ""),
+    "upgrade-detach": (build_request("/respond") + build_request("/upgrade-detach") + b"rest", ""),
     "close": (build_request("/close"), ""),
     "cancel": (build_request("/cancel"), ""),
     "body": (

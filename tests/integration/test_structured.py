@@ -92,8 +92,8 @@ async def test_reason_is_the_handlers_and_version_ours() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ((), b"Connection: close\r\n"),
-        ((length(5),), b"Content-Length: 5\r\nConnection: close\r\n"),
+        ((), b""),
+        ((length(5),), b"Content-Length: 5\r\n"),
     ],
 )
 async def test_http_1_0_ends_with_the_connection(fields: tuple[tuple[str, str], ...], expected: bytes) -> None:
@@ -114,7 +114,7 @@ async def test_http_1_0_with_keep_alive_needs_a_length() -> None:
     async with run_server(handler) as running, await running.connect() as client:
         for _ in range(2):
             response = await client.request(build_request("/length", "Connection: keep-alive", version="HTTP/1.0"))
-            assert (response.header("Connection"), response.body) == ("keep-alive", b"hello")
+            assert (response.header("Connection"), response.body) == ("Keep-Alive", b"hello")
         await client.send(build_request("/", "Connection: keep-alive", version="HTTP/1.0"))
         assert await client.read_to_end() == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello"
 

@@ -307,6 +307,11 @@ class Recorder:
         self.events.append("resume")
 
 
+class _Closed:
+    def close(self) -> None:
+        pass
+
+
 @dataclasses.dataclass
 class Pair:
     """A stream and its peer. Of a pipe there are two streams."""
@@ -319,6 +324,10 @@ class Pair:
     @property
     def streams(self) -> list[BaseIOStream]:
         return [self.reader] if self.reader is self.writer else [self.reader, self.writer]
+
+    def forget_streams(self) -> None:
+        """Nobody but the test has the streams from now on, or the loop."""
+        self.reader = self.writer = _Closed()
 
     @property
     def one_way(self) -> bool:
