@@ -280,6 +280,10 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
         """Put octets back that were read: they are read again first."""
         self._buffer.prepend(data)
 
+    def peer_has_gone(self) -> None:
+        """In push mode: the peer, which closed its side, waits for no answer: tell who set a close callback."""
+        self._schedule_close_callback()
+
     def pause_reading(self) -> None:
         """In push mode: deliver nothing until :meth:`resume_reading`. Octets that are under way may still come."""
         self._pause_reading()

@@ -443,6 +443,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                 self.stream.close()
         elif self._eof_since is not None and now - self._eof_since > _HALF_CLOSED_GRACE:
             self._tell_close()
+            self.stream.peer_has_gone()
 
     # -- the end of an exchange ------------------------------------------------------------------------------------
 
@@ -517,8 +518,6 @@ class HTTP1ServerConnection(RequestBodyReader):
         self._pauses = _NO_PAUSE
         self._receiver = None
         self.stream.release_consumer(rest)
-        if self._eof_since is not None:
-            self._loop.call_soon(self.stream.eof_received)  # behind what _consume still has for the stream
         self._on_close(self)
         return self.stream
 

@@ -225,10 +225,22 @@ async def test_flood_of_requests_that_are_answered_at_once_is_read_as_it_is_serv
             received += len(data)
             deliveries += 1
             connection = only_connection(running.server)
-            largest = max(largest, len(connection._input) - connection._position)
+            waiting = len(connection._input) - connection._position
+            assert waiting <= 8192 or connection._pauses  # nothing is read behind so much
+            largest = max(largest, waiting)
         await sending
     assert largest <= 8192 + DELIVERY
     assert deliveries < count / 8  # sixteen answers in one, but for the last of each of our packets
+
+
+async def test_reading_rests_while_a_delivery_holds_more_than_may_wait() -> None:
+    async with run_server(Recorder()) as running, await running.connect() as client:
+        await client.request(build_request())
+        connection = only_connection(running.server)
+        connection.data_received(burst(5000))
+        assert connection._pauses
+        assert await read_bodies(client, 5000) == numbered(5000)
+        assert not connection._pauses
 
 
 async def test_body_behind_a_flood_is_read() -> None:
