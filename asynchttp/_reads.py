@@ -71,10 +71,10 @@ class Until(Read):
 
     def is_whole(self, data: bytes) -> bool:
         # HOT: once per delivery. A limit is left to size().
-        delimiter = self._delimiter
-        if self._max_bytes is not None or not data.endswith(delimiter):
+        if self._max_bytes is not None:
             return False
-        return data.find(delimiter) == len(data) - len(delimiter)
+        end = data.find(self._delimiter)
+        return end >= 0 and end == len(data) - len(self._delimiter)
 
     def size(self, buffer: ReadBuffer) -> int:
         end = buffer.find(self._delimiter, self._searched)
