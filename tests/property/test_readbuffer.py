@@ -1,10 +1,23 @@
 """The read buffer against the simplest model of it: one ``bytes`` object."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asynchttp import _readbuffer
 from asynchttp._readbuffer import ReadBuffer
 from tests.property.effort import examples
+
+
+@pytest.fixture(params=[1, 4, None], scope="module", autouse=True)
+def what_counts_as_large(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param is not None:
+            patch.setattr(_readbuffer, "_LARGE", request.param)
+        yield
+
 
 STEPS = st.one_of(
     st.tuples(st.just("append"), st.binary(max_size=8)),
@@ -18,7 +31,7 @@ STEPS = st.one_of(
 )
 
 
-@given(st.lists(STEPS, max_size=30))
+@given(steps=st.lists(STEPS, max_size=30))
 @examples(500)
 def test_buffer_is_a_queue(steps: list[tuple[str, object]]) -> None:
     buffer, model = ReadBuffer(), b""
@@ -48,13 +61,17 @@ def test_buffer_is_a_queue(steps: list[tuple[str, object]]) -> None:
         assert buffer.peek() == model
 
 
-@given(st.lists(st.binary(min_size=1, max_size=5), max_size=12), st.sampled_from([b"a", b"ab", b"aab", b"\r\n\r\n"]))
+@given(
+    pieces=st.lists(st.binary(min_size=1, max_size=5), max_size=12),
+    delimiter=st.sampled_from([b"a", b"ab", b"aab", b"\r\n\r\n"]),
+)
 @examples(300)
 def test_search_goes_on_where_it_stopped(pieces: list[bytes], delimiter: bytes) -> None:
     buffer, searched = ReadBuffer(), 0
     for piece in pieces:
         buffer.append(piece.translate(bytes(b"ab\r\n"[octet % 4] for octet in range(256))))
-        assert buffer.find(delimiter, searched) == buffer.find(delimiter)
-        if buffer.find(delimiter) >= 0:
+        found = buffer.peek().find(delimiter)
+        assert buffer.find(delimiter, searched) == (found + len(delimiter) if found >= 0 else -1)
+        if found >= 0:
             return
         searched = len(buffer)

@@ -1,8 +1,18 @@
 """The read buffer: what goes in comes out, in order, and copies only when it must."""
 
+import tracemalloc
+
 import pytest
 
+from asynchttp import _readbuffer
 from asynchttp._readbuffer import ReadBuffer
+
+
+@pytest.fixture(params=[None, 1, 2, 3], autouse=True)
+def large(request, monkeypatch) -> None:
+    """What counts as large, so that a few octets are held in all the ways in which many are."""
+    if request.param is not None:
+        monkeypatch.setattr(_readbuffer, "_LARGE", request.param)
 
 
 def filled(*pieces: bytes, taken: int = 0) -> ReadBuffer:
@@ -28,6 +38,9 @@ ABCDEF = {
     "emptied-then-more": lambda: (buffer := filled(b"xy", taken=2)).append(b"abcdef") or buffer,
     "prepended": lambda: (buffer := filled(b"xycd", b"ef", taken=2)).prepend(b"ab") or buffer,
     "prepended-to-nothing": lambda: (buffer := filled()).prepend(b"abcdef") or buffer,
+    "prepended-to-parts": lambda: (buffer := filled(b"xc", b"de", b"f", taken=1)).prepend(b"ab") or buffer,
+    "first-part-gone": lambda: filled(b"xyz", b"uab", b"cd", b"ef", taken=4),
+    "parts-of-one": lambda: filled(b"ab", b"c", b"d", b"ef"),
     "many": lambda: filled(*(b"%c" % octet for octet in b"abcdef")),
 }
 held = pytest.mark.parametrize("make", ABCDEF.values(), ids=ABCDEF.keys())
@@ -138,3 +151,14 @@ def test_bytearray_in_use_does_not_grow_for_ever() -> None:
         buffer.take(1000)
     assert len(buffer) == 2000
     assert len(buffer._data) < 150_000
+
+
+@pytest.mark.parametrize("large", [None], indirect=True)
+def test_octets_that_come_one_by_one_take_no_object_each() -> None:
+    buffer = filled(b"x" * 20_000, b"y" * 20_000)
+    tracemalloc.start()
+    for _ in range(50_000):
+        buffer.append(b"z")
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 100_000
