@@ -33,6 +33,7 @@ from typing import Any, Protocol, TypeVar, overload
 
 from asynchttp import _loops, _signals
 from asynchttp._coroutines import CoroutineFuture, convert_yielded
+from asynchttp._heap import keep_freed_memory
 from asynchttp._legacy.contexts import leaves_stack_contexts
 from asynchttp._loops import new_asyncio_loop
 from asynchttp._watchdog import Watchdog
@@ -206,6 +207,7 @@ class IOLoop(Configurable):
             asyncio_loop = new_asyncio_loop()
         elif getattr(asyncio_loop, _ATTRIBUTE, None) is not None:
             raise RuntimeError(f"{asyncio_loop!r} has an IOLoop already")
+        keep_freed_memory()
         self.asyncio_loop = asyncio_loop
         self.time_func = time.time if time_func is None else time_func
         self.done_future = asyncio_loop.create_future()

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "asynchttp"
 # A module may import from its own floor and from those below. A package's entry holds for what is in it, too.
 FLOORS = [
     # protocol rules: no asyncio, no socket
-    ["_forms", "_h1", "_headers", "_interfaces", "_readbuffer", "httputil", "log", "util"],
+    ["_forms", "_h1", "_headers", "_heap", "_interfaces", "_readbuffer", "httputil", "log", "util"],
     # the loop
     ["_coroutines", "_legacy", "_loops", "_signals", "_watchdog", "concurrent", "gen", "ioloop", "stack_context"],
     # octets from and to sockets, processes
