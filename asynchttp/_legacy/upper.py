@@ -1,0 +1,194 @@
+"""What Tornado 6.0 took away from its upper modules, put back into ours: callbacks, mostly.
+
+Each function changes one module of :mod:`asynchttp._upper` right after it was loaded. That is this package's own copy:
+a Tornado that somebody else imports stays as it is.
+"""
+
+import asyncio
+import functools
+import time
+import unittest
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
+
+from asynchttp import log
+from asynchttp._legacy.contexts import ExceptionStackContext, wrap
+from asynchttp.gen import convert_yielded
+from asynchttp.ioloop import IOLoop
+
+__all__ = ["add_old_names"]
+
+
+def add_old_names(module: ModuleType) -> None:
+    """Put back what old programs look for in ``module``, which has just been loaded."""
+    change = _CHANGES.get(module.__name__)
+    if change is not None:
+        change(module)
+
+
+def _call_when_done(future: "asyncio.Future[Any]", callback: Callable[[], Any]) -> None:
+    """Call ``callback`` without arguments when ``future`` has a result; what failed shows elsewhere."""
+    callback = wrap(callback)
+
+    def done(future: "asyncio.Future[Any]") -> None:
+        if not future.cancelled() and future.exception() is None:
+            callback()
+
+    IOLoop.current().add_future(future, done)
+
+
+# -- web ---------------------------------------------------------------------------------------------------------------
+
+
+def _web(module: Any) -> None:
+    handler_class = module.RequestHandler
+    flush, write_error = handler_class.flush, handler_class.write_error
+
+    @functools.wraps(flush)
+    def flush_with_callback(
+        self: Any, include_footers: bool = False, callback: "Callable[[], Any] | None" = None
+    ) -> Any:
+        future = flush(self, include_footers)
+        if callback is None:
+            return future
+        _call_when_done(future, callback)
+        return None
+
+    @functools.wraps(write_error)
+    def write_error_or_html(self: Any, status_code: int, **kwargs: Any) -> None:
+        get_error_html = getattr(self, "get_error_html", None)
+        if get_error_html is None:
+            write_error(self, status_code, **kwargs)
+            return
+        exc_info = kwargs.pop("exc_info", None)
+        if exc_info:
+            kwargs["exception"] = exc_info[1]
+        self.finish(get_error_html(status_code, **kwargs))
+
+    handler_class.flush = flush_with_callback
+    handler_class.write_error = write_error_or_html
+    handler_class.async_callback = _async_callback
+    module.asynchronous = _asynchronous
+
+
+def _asynchronous(method: Callable[..., Any]) -> Callable[..., None]:
+    """Leave the request open when ``method`` returns: the handler calls ``finish()`` later.
+
+    What a callback raises that was registered in ``method`` fails the request. On a coroutine the request ends with it.
+    Source: Tornado 5.1 ``web.asynchronous``.
+    """
+
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
+        self._auto_finish = False
+
+        def failed(kind: Any, error: BaseException, traceback: Any) -> bool:
+            self._handle_request_exception(error)
+            return True
+
+        def ended(future: "asyncio.Future[Any]") -> None:
+            future.result()
+            if not self._finished:
+                self.finish()
+
+        with ExceptionStackContext(failed):
+            result = method(self, *args, **kwargs)
+            if result is not None:
+                IOLoop.current().add_future(convert_yielded(result), ended)
+
+    return wrapper
+
+
+def _async_callback(self: Any, callback: Any, *args: Any, **kwargs: Any) -> Any:
+    """``callback`` with ``args``; its exceptions reach the handler anyway.  Source: Tornado 3 ``RequestHandler``."""
+    if callback is None:
+        return None
+    return functools.partial(callback, *args, **kwargs) if args or kwargs else callback
+
+
+# -- clients -----------------------------------------------------------------------------------------------------------
+
+
+def _httpclient(module: Any) -> None:
+    client_class = module.AsyncHTTPClient
+    fetch, new = client_class.fetch, client_class.__new__
+
+    def new_on_a_loop(cls: type, *args: Any, io_loop: Any = None, **kwargs: Any) -> Any:
+        if args and (args[0] is None or isinstance(args[0], IOLoop)):
+            args = args[1:]
+        return new(cls, *args, **kwargs)
+
+    @functools.wraps(fetch)
+    def fetch_with_callback(
+        self: Any, request: Any, callback: Any = None, raise_error: bool = True, **kwargs: Any
+    ) -> Any:
+        if isinstance(callback, bool):  # Tornado 6 has raise_error there
+            raise_error, callback = callback, None
+        if callback is None:
+            return fetch(self, request, raise_error, **kwargs)
+        if isinstance(request, str):
+            request, kwargs = module.HTTPRequest(request, **kwargs), {}
+        callback = wrap(callback)
+
+        def done(future: "asyncio.Future[Any]") -> None:
+            if not future.cancelled():
+                callback(_response_of(module, request, future))
+
+        self.io_loop.add_future(fetch(self, request, False, **kwargs), done)
+        return None
+
+    client_class.fetch = fetch_with_callback
+    client_class.__new__ = new_on_a_loop
+
+
+def _response_of(module: Any, request: Any, future: "asyncio.Future[Any]") -> Any:
+    """What a callback gets: a response in any case, with ``error`` set if it went wrong."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    response = getattr(error, "response", None)
+    if response is None:
+        took = time.time() - request.start_time
+        response = module.HTTPResponse(request, getattr(error, "code", 599), error=error, request_time=took)
+    return response
+
+
+def _websocket(module: Any) -> None:
+    connect = module.websocket_connect
+
+    @functools.wraps(connect)
+    def connect_on_a_loop(url: Any, *args: Any, io_loop: Any = None, **kwargs: Any) -> Any:
+        if args and (isinstance(args[0], IOLoop) or (args[0] is None and callable(args[1:2] and args[1]))):
+            args = args[1:]
+        return connect(url, *args, **kwargs)
+
+    module.websocket_connect = connect_on_a_loop
+
+
+# -- the rest ----------------------------------------------------------------------------------------------------------
+
+
+def _options(module: Any) -> None:
+    module.enable_pretty_logging = log.enable_pretty_logging
+
+
+def _testing(module: Any) -> None:
+    def get_unused_port() -> int:
+        sock, port = module.bind_unused_port()
+        sock.close()
+        return int(port)
+
+    module.get_unused_port = get_unused_port
+    module.LogTrapTestCase = type("LogTrapTestCase", (unittest.TestCase,), {})
+
+
+_CHANGES: Final[Mapping[str, Callable[[Any], None]]] = MappingProxyType(
+    {
+        "asynchttp.httpclient": _httpclient,
+        "asynchttp.options": _options,
+        "asynchttp.testing": _testing,
+        "asynchttp.web": _web,
+        "asynchttp.websocket": _websocket,
+    }
+)
