@@ -27,12 +27,14 @@ class PeerContext:
     """
 
     __slots__ = (
+        "_local_address",
         "_orig_protocol",
         "_orig_remote_ip",
+        "_socket",
         "_trusted",
-        "_xheaders",
         "address",
         "address_family",
+        "believes_proxies",
         "protocol",
         "remote_ip",
     )
@@ -45,7 +47,8 @@ class PeerContext:
         xheaders: bool = False,
         trusted_downstream: Iterable[str] = (),
     ) -> None:
-        sock = stream.socket
+        sock = self._socket = stream.socket
+        self._local_address: tuple[str, int | None] | None = None
         if address is None and sock is not None:
             try:
                 address = sock.getpeername()
@@ -60,12 +63,23 @@ class PeerContext:
         self.protocol = protocol or ("https" if isinstance(stream, SSLIOStream) else "http")
         self._orig_remote_ip = self.remote_ip
         self._orig_protocol = self.protocol
-        self._xheaders = xheaders
+        #: whether :meth:`forwarded` has to be asked
+        self.believes_proxies = xheaders
         self._trusted = frozenset(trusted_downstream)
+
+    def local_address(self) -> "tuple[str, int | None] | None":
+        """Host and port at which the connection arrived; a path and ``None`` for a UNIX socket."""
+        if self._local_address is None and self._socket is not None:
+            try:
+                name = self._socket.getsockname()
+            except OSError:
+                return None
+            self._local_address = (name[0], name[1]) if isinstance(name, tuple) else (name, None)
+        return self._local_address
 
     def forwarded(self, headers: httputil.HTTPHeaders) -> Self:
         """The peer of one request, with what the proxy says of it; this very object where no proxy is believed."""
-        if not self._xheaders:
+        if not self.believes_proxies:
             return self
         ip = self._orig_remote_ip
         for candidate in reversed(headers.get("X-Forwarded-For", ip).split(",")):

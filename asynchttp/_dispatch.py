@@ -3,6 +3,7 @@
 ====================  ============================================================================================
 plain callable        called as it is; may keep the request and answer at any later time
 coroutine function    a task for each request; what it returns is the response, what it raises becomes ``500`` or a cut
+starter               as it likes: ASGI
 delegate              ``start_request`` at the head, then the body as it comes: Tornado 4–6, ``tornado.web.Application``
 ====================  ============================================================================================
 
@@ -22,9 +23,19 @@ from asynchttp._exchange import BodyChunks, Exchange, ServerRequest
 from asynchttp._interfaces import tell_closed
 from asynchttp.httputil import HTTPOutputError
 
-__all__ = ["Style", "check_handler", "delegate_style", "is_delegate", "style_of"]
+__all__ = ["Run", "Start", "Starter", "Style", "check_handler", "delegate_style", "is_delegate", "style_of"]
 
 Start = Callable[[ServerRequest], object]
+#: Runs an awaitable as the task of a request.
+Run = Callable[[ServerRequest, Any], None]
+
+
+class Starter:
+    """A handler that starts each request itself, at its head: ASGI's and its like."""
+
+    def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
+        """The function that is called for each request; it has to call ``request.engine.receive``."""
+        raise NotImplementedError
 
 
 class Style(NamedTuple):
@@ -43,6 +54,8 @@ def style_of(
     Raises: :exc:`TypeError` for something that can't handle requests.
     """
     check_handler(handler, stream_request_body)
+    if isinstance(handler, Starter):
+        return Style(handler.starter(loop, _runner(loop, returns=False)), True)
     if is_delegate(handler):
         return delegate_style(handler, decompress)
     if stream_request_body:
@@ -53,6 +66,8 @@ def style_of(
 
 def check_handler(handler: Any, stream_request_body: bool = False) -> None:
     """Raise :exc:`TypeError` for something that can't handle requests."""
+    if isinstance(handler, Starter):
+        return
     if not callable(handler) and not is_delegate(handler):
         raise TypeError(f"the handler must be callable, not {type(handler).__name__}: {handler!r}")
     if stream_request_body and (is_delegate(handler) or not _is_coroutine_function(handler)):
@@ -157,8 +172,8 @@ def _coroutine_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventL
     return start
 
 
-def _runner(loop: asyncio.AbstractEventLoop) -> Callable[[ServerRequest, Any], None]:
-    """A function that runs an awaitable as the task of a request."""
+def _runner(loop: asyncio.AbstractEventLoop, *, returns: bool = True) -> Run:
+    """A function that runs an awaitable as the task of a request, whose response is its result, if it ``returns``."""
     # Asyncio holds its tasks weakly.
     running: dict[ServerRequest, asyncio.Task[None]] = {}
     create: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
@@ -170,19 +185,21 @@ def _runner(loop: asyncio.AbstractEventLoop) -> Callable[[ServerRequest, Any], N
 
     def run(request: ServerRequest, awaitable: Any) -> None:
         # HOT: once per request.
-        task = create(_answer(request, awaitable, running))
+        task = create(_answer(request, awaitable, running, returns))
         if not task.done():
             running[request] = task
 
     return run
 
 
-async def _answer(request: ServerRequest, awaitable: Any, running: "dict[ServerRequest, asyncio.Task[None]]") -> None:
+async def _answer(
+    request: ServerRequest, awaitable: Any, running: "dict[ServerRequest, asyncio.Task[None]]", returns: bool
+) -> None:
     """Wait for a handler, and send what it returned."""
     engine = request.engine
     try:
         result = await awaitable
-        if result is None:
+        if result is None or not returns:
             if engine.answering(request):
                 raise HTTPOutputError("the handler returned without finishing its response")
         elif isinstance(result, httputil.HTTPResponse):

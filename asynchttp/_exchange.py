@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from asynchttp import httputil
@@ -23,8 +23,13 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 class Context(Protocol):
     """What a connection knows of its peer; ``str()`` of it stands in log records."""
 
+    address: Any
     remote_ip: str
     protocol: str
+    believes_proxies: bool
+
+    def local_address(self) -> "tuple[str, int | None] | None":
+        """Where the connection arrived."""
 
     def forwarded(self, headers: httputil.HTTPHeaders) -> "Context":
         """The peer of one request, with what trusted proxies say of it."""
@@ -39,6 +44,10 @@ class Engine(Protocol):
 
     def respond(
         self, exchange: "ServerRequest", body: Any, status: int, headers: Headers
+    ) -> "asyncio.Future[None]": ...
+
+    def respond_octets(
+        self, exchange: "ServerRequest", body: bytes, status: int, fields: "Sequence[tuple[bytes, bytes]]"
     ) -> "asyncio.Future[None]": ...
 
     def write_headers(
@@ -169,13 +178,18 @@ class ServerRequest(httputil.HTTPServerRequest):
     def headers(self) -> httputil.HTTPHeaders:
         return httputil.HTTPHeaders._of_checked(head.split_fields(self.tail.octets))
 
+    def context(self) -> Context:
+        """The peer of this request."""
+        context = self.engine.context
+        return context.forwarded(self.headers) if context.believes_proxies else context
+
     @lazy
     def remote_ip(self) -> str:
-        return self.engine.context.forwarded(self.headers).remote_ip
+        return self.context().remote_ip
 
     @lazy
     def protocol(self) -> str:
-        return self.engine.context.forwarded(self.headers).protocol
+        return self.context().protocol
 
     @lazy
     def host(self) -> str:

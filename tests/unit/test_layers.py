@@ -62,7 +62,18 @@ FLOORS = [
     # servers
     ["httpserver"],
     # adapters and the command line
-    ["__main__", "_alias", "_cli", "_legacy.upper", "_upper", "run_as_tornado"],
+    [
+        "__main__",
+        "_alias",
+        "_asgi_http",
+        "_asgi_lifespan",
+        "_asgi_websocket",
+        "_cli",
+        "asgi",
+        "_legacy.upper",
+        "_upper",
+        "run_as_tornado",
+    ],
 ]
 NO_IO = ("asyncio", "socket", "ssl", "select", "selectors")
 

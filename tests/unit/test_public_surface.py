@@ -23,6 +23,7 @@ from tests.support.processes import ROOT
 #: Module → ``__all__``. Public is what somebody's program may use: adding to this list is a promise.
 PUBLIC = {
     "": "install_as_tornado version version_info",
+    "asgi": "ASGIHandler LifespanError",
     "concurrent": """
         DummyExecutor FUTURES Future ReturnValueIgnoredError TracebackFuture chain_future dummy_executor
         future_add_done_callback future_set_exc_info future_set_exception_unless_cancelled
