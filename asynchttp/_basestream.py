@@ -48,9 +48,10 @@ from asynchttp._fdtransport import FdTransport
 from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._legacy.contexts import leaves_stack_contexts, wrap
 from asynchttp._streamreading import ReadingHalf
-from asynchttp._streamtypes import CLOSED, COMING, LOST, MAKING, NONE, UP, Consumer, Link
+from asynchttp._streamtypes import CLOSED, COMING, LOST, MAKING, NONE, UP, Consumer, Link, is_disconnect
 from asynchttp._streamwriting import WritingHalf
 from asynchttp.ioloop import IOLoop
+from asynchttp.log import gen_log
 
 __all__ = ["BaseIOStream"]
 
@@ -225,6 +226,11 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
         self._peer_closed = True
         if exc is not None:
             self._peer_error = exc
+            if not is_disconnect(exc):
+                if self._write_waiters:
+                    gen_log.warning("Write error on %s: %s", self.fileno(), exc)
+                else:
+                    gen_log.warning("error on read: %s", exc)
         if self._consumer is not None:
             self._abort(self._peer_error)
         else:

@@ -198,7 +198,7 @@ class IOStream(BaseIOStream):
             ValueError: the stream isn't idle. Octets that came before the handshake would count as protected, so
                 nothing may be buffered either. Or the context wants to check a name, and there is none.
             ssl.SSLError: the handshake failed, and the connection is closed.
-            StreamClosedError: the stream was closed in the middle of it.
+            StreamClosedError: the stream was closed, or the peer left, in the middle of it.
         Cancelling the future closes the connection. Source: Tornado ``IOStream.start_tls``.
         """
         connecting = self._connect_future is not None and not self._connect_future.done()
@@ -338,7 +338,7 @@ class SSLIOStream(IOStream):
         Raises:
             RuntimeError: somebody waits already.
             ssl.SSLError: the handshake failed.
-            StreamClosedError: the stream closed before it was over.
+            StreamClosedError: the stream closed, or the peer left, before it was over.
         Source: Tornado ``SSLIOStream.wait_for_handshake``.
         """
         if self._handshake_waiter is not None and not self._handshake_waiter.done():
@@ -347,7 +347,7 @@ class SSLIOStream(IOStream):
         if self._handshake_done:
             future.set_result(self)
         elif self._link is CLOSED:
-            fail(future, self.error or StreamClosedError())
+            fail(future, self._handshake_error())
         else:
             self._handshake_waiter = future
             self._attach()
@@ -401,10 +401,15 @@ class SSLIOStream(IOStream):
     def _fail_others(self) -> None:
         waiter, self._handshake_waiter = self._handshake_waiter, None
         if waiter is not None:
-            fail(waiter, self.error or StreamClosedError())
-        if self._connect_future is not None and not self._handshake_done and isinstance(self.error, ssl.SSLError):
-            fail(self._connect_future, self.error)
-        super()._fail_others()
+            fail(waiter, self._handshake_error())
+        if self._connect_future is not None:
+            fail(self._connect_future, self._handshake_error())
+
+    def _handshake_error(self) -> OSError:
+        """What to raise where somebody waits for the handshake of a stream that has closed."""
+        if isinstance(self.error, ssl.SSLError) and not handshake_was_cut_off(self.error):
+            return self.error
+        return StreamClosedError(real_error=self.error)
 
 
 class PipeIOStream(BaseIOStream):

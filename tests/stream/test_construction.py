@@ -251,7 +251,7 @@ async def test_connect_with_a_callback(listener: Listener) -> None:
             called.set_result(given)
 
         positional = [connected if argument is True else argument for argument in arguments]
-        given = {name: connected for name in keywords}
+        given = dict.fromkeys(keywords, connected)
         assert stream.connect(listener.address, *positional, **given) is None  # type: ignore[func-returns-value]
         assert not called.done()
         assert await within(called) == ()

@@ -278,6 +278,16 @@ async def test_many_writes_at_once_to_a_peer_that_has_gone(connect: OpenPair) ->
             assert {type(result) for result in results} <= {type(None), StreamClosedError}
 
 
+@pytest.mark.parametrize("reset", [False, True])
+async def test_large_write_to_a_peer_that_has_gone(reset: bool, connect: OpenPair) -> None:
+    """One write, which TLS passes on in many pieces."""
+    async with connect() as pair:
+        (pair.peer.abort if reset else pair.peer.close)()
+        with pytest.raises(StreamClosedError):
+            for _ in range(3):
+                await within(pair.writer.write(BIG))
+
+
 @pytest.mark.parametrize("kind", ["unix"])
 @pytest.mark.parametrize("mode", ["pull"])
 async def test_write_that_the_kernel_refuses_is_not_done(connect: OpenPair) -> None:
