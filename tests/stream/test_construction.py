@@ -637,7 +637,7 @@ async def test_ssl_socket_whose_handshake_is_over_is_refused(certificates: Certi
 
     await wait_until(shaken)
     await shaking
-    with pytest.raises(ValueError, match="handshake of this socket is over.*do_handshake_on_connect=False"):
+    with pytest.raises(ValueError, match=r"handshake of this socket is over.*do_handshake_on_connect=False"):
         SSLIOStream(wrapped)
     # It is as it was.
     assert wrapped.send(b"still alive") == 11

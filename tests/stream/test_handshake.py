@@ -317,7 +317,7 @@ async def test_certificate_of_the_client(
         if refused:
             await fails_for_everybody(stream, ssl.SSLError)
             await shaking  # with TLS 1.3 the client thinks that all is well, until it reads
-            with pytest.raises(ssl.SSLError, match="(?i)alert"):
+            with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
                 await peer.read_some()
             return
         assert await within(stream.wait_for_handshake()) is stream
@@ -484,7 +484,7 @@ async def test_close_during_the_handshake(way: str, side: str, certificates: Cer
 
 async def test_peer_that_never_answers(side: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_tls, "HANDSHAKE_TIMEOUT", 0.05)
-    async with ours_and_theirs(side, certificates) as (stream, peer):
+    async with ours_and_theirs(side, certificates) as (stream, _):
         error = await fails_for_everybody(stream, StreamClosedError)
         assert isinstance(error.real_error, TimeoutError)  # type: ignore[attr-defined]
         assert "no TLS handshake within 0.05 s" in str(stream.error)
