@@ -183,7 +183,7 @@ async def test_flags_are_handed_to_the_resolver(method: str) -> None:
 
 
 def backlog_of(listener: socket.socket) -> int:
-    """What the kernel has (Linux: ``tcpi_sacked`` of a listener is its ``sk_max_ack_backlog``; ``ss -ltn`` shows it)."""
+    """What the kernel has: of a listener ``tcpi_sacked`` is its limit, on Linux. ``ss -ltn`` shows it."""
     info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
     return int(struct.unpack_from("8B6I", info)[13])
 
@@ -504,7 +504,7 @@ async def test_tls_client_without_a_certificate(
     with socket.create_connection(address_of(server)) as sock:
         peer = TLSPeer(sock, certificates.client(), False, "localhost")
         await peer.handshake()
-        with pytest.raises(ssl.SSLError, match="(?i)alert"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
             await peer.read_some()
     await until(lambda: not server._tasks)
     server.end()
