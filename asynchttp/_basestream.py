@@ -209,11 +209,12 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
             self._serve_read()
 
     def eof_received(self) -> bool:
-        self._peer_closed = True
-        if self._consumer is not None:
-            self._consumer.eof_received()
-        else:
-            self._peer_has_closed()
+        if not self._peer_closed:  # the loops find the end again whenever reading is resumed
+            self._peer_closed = True
+            if self._consumer is not None:
+                self._consumer.eof_received()
+            else:
+                self._peer_has_closed()
         # True keeps the transport open for writing.
         return self._link is not CLOSED
 

@@ -257,5 +257,4 @@ async def test_memory_of_the_process(
     else:
         assert report["error"] == "StreamBufferFullError"
         assert report["buffer"] <= (4 << 20) + DELIVERY
-        # A buffer that grows is copied by the allocator now and then: twice the limit for a moment.
-        assert report["grown"] < 10 << 20
+        assert report["grown"] < 8 << 20
