@@ -539,11 +539,13 @@ from asynchttp.{module} import {name}
 
 class Server({name}):
     async def handle_stream(self, stream, address):
+        server.stop()  # the next one is the other's
         await stream.write(b"%d" % process.task_id())
         stream.close()
         IOLoop.current().stop()
 
 async def handle(request):
+    server.stop()
     IOLoop.current().add_callback(IOLoop.current().stop)
     return b"%d" % process.task_id()
 
