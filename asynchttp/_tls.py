@@ -318,6 +318,12 @@ class TLSLayer(asyncio.Transport, asyncio.Protocol):
             self._say_goodbye()
             self._below.write_eof()
 
+    # -- TLS inside TLS --------------------------------------------------------------------------------------------
+
+    def set_protocol(self, protocol: Any) -> None:
+        """Another layer goes on from here: this one is idle, as start_tls() wants it."""
+        self._user = protocol
+
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def is_closing(self) -> bool:

@@ -201,9 +201,8 @@ class IOStream(BaseIOStream):
             StreamClosedError: the stream was closed, or the peer left, in the middle of it.
         Cancelling the future closes the connection. Source: Tornado ``IOStream.start_tls``.
         """
-        connecting = self._connect_future is not None and not self._connect_future.done()
         if (
-            connecting
+            self._is_getting_ready()
             or self.reading()
             or self.writing()
             or self._buffer
@@ -230,6 +229,10 @@ class IOStream(BaseIOStream):
         stream._close_callback, self._close_callback = self._close_callback, None
         self._hand_over(stream, layer)
         return future
+
+    def _is_getting_ready(self) -> bool:
+        """Whether somebody waits for connect(), or would for a handshake."""
+        return self._connect_future is not None and not self._connect_future.done()
 
     def _hand_over(self, stream: "SSLIOStream", layer: TLSLayer) -> None:
         """Let ``stream`` go on with the connection.  This one ends without closing it."""
@@ -352,6 +355,9 @@ class SSLIOStream(IOStream):
             self._handshake_waiter = future
             self._attach()
         return future
+
+    def _is_getting_ready(self) -> bool:
+        return not self._handshake_done
 
     def _make_layer(self) -> TLSLayer:
         """Raises: :exc:`ValueError` when the context wants to check a name that nobody gave."""

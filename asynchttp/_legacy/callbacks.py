@@ -27,8 +27,8 @@ def accepts_callback(
 
     Args:
         at: place of ``callback`` among the positional arguments in Tornado 2–5, counted from 0. Tornado 6 has another
-            argument there, which can't be called; so the type tells them apart. A second callable behind it is
-            ``streaming_callback``.
+            argument there, which can't be called; so the type tells them apart. A second callable or ``None`` behind it
+            is ``streaming_callback``.
         with_result: whether the callback gets the result, or no argument.
         rest_at_failure: call it also when the operation fails, with what is buffered: ``read_until_close`` up to 6.5.
         at_failure: name of a method of the stream to call instead.
@@ -39,8 +39,10 @@ def accepts_callback(
             callback = kwargs.pop("callback", None)
             if callback is None and len(args) > at and (args[at] is None or callable(args[at])):
                 callback, args = args[at], args[:at] + args[at + 1 :]
-            if len(args) > at and callable(args[at]):
-                kwargs["streaming_callback"], args = args[at], args[:at] + args[at + 1 :]
+            if len(args) > at and (args[at] is None or callable(args[at])):
+                streaming, args = args[at], args[:at] + args[at + 1 :]
+                if streaming is not None:
+                    kwargs["streaming_callback"] = streaming
             future = method(self, *args, **kwargs)
             if callback is None:
                 return future

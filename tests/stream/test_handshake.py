@@ -117,6 +117,17 @@ async def test_large_write_before_it_is_over(side: str, certificates: Certificat
         await within(writing)
 
 
+async def test_close_after_writing_waits_for_it(side: str, certificates: Certificates) -> None:
+    async with ours_and_theirs(side, certificates) as (stream, peer):
+        stream.write(b"last words")
+        stream.close_after_writing()
+        await turns(5)
+        assert not stream.closed()
+        await peer.handshake()
+        assert await peer.read_to_end() == b"last words"
+        assert stream.closed()
+
+
 async def test_handshake_and_records_octet_by_octet(side: str, certificates: Certificates) -> None:
     """Records are cut anywhere on their way."""
     async with ours_and_theirs(side, certificates) as (stream, peer):

@@ -181,6 +181,66 @@ async def test_read_into_memory_that_is_not_writable_is_refused(connect: OpenPai
             pair.reader.read_into(b"abc")
 
 
+async def test_positions_of_tornado_2_to_5(connect: OpenPair) -> None:
+    """``read_bytes(n, callback, streaming_callback, partial)`` and its like; ``None`` is "none given"."""
+    async with connect() as pair:
+        stream, chunks, results = pair.reader, [], asyncio.Queue[Any]()
+        got = results.put_nowait
+
+        async def result() -> Any:
+            return await within(results.get())
+
+        async def send(data: bytes) -> None:
+            await pair.peer.send(data)
+
+        await send(b"abcdef" * 20)
+        assert stream.read_bytes(3, got) is None
+        assert await result() == b"abc"
+        assert stream.read_bytes(3, got, chunks.append) is None
+        assert (await result(), b"".join(chunks)) == (b"", b"def")
+        assert stream.read_bytes(1000, got, None, True) is None
+        assert (await result()) == b"abcdef" * 19
+        future = stream.read_bytes(1000, None, None, True)
+        await send(b"abc")
+        assert await within(future) == b"abc"
+        chunks.clear()
+        future = stream.read_bytes(3, None, chunks.append)
+        await send(b"abc")
+        assert (await within(future), b"".join(chunks)) == (b"", b"abc")
+        assert stream.read_into(bytearray(10), got, True) is None
+        await send(b"abc")
+        assert await result() == 3
+        future = stream.read_into(bytearray(10), None, True)
+        await send(b"abc")
+        assert await within(future) == 3
+        for read, delimiter in ((stream.read_until, b"c"), (stream.read_until_regex, b"[c]")):
+            for arguments in ((got,), (got, None), (got, 100)):
+                assert read(delimiter, *arguments) is None
+                await send(b"abc")
+                assert await result() == b"abc"
+            for arguments in ((), (None,), (100,), (None, 100)):  # type: ignore[assignment]
+                future = read(delimiter, *arguments)
+                await send(b"abc")
+                assert await within(future) == b"abc"
+        assert stream.read_until_close(got, None) is None
+        await send(b"the end")
+        pair.peer.close()
+        assert await result() == b"the end"
+
+
+async def test_text_as_a_delimiter(connect: OpenPair) -> None:
+    """Python 2 programs that were converted have no ``b`` there."""
+    async with connect() as pair:
+        await pair.peer.send(b"a\r\nb\r\nc")
+        assert await within(pair.reader.read_until("\r\n")) == b"a\r\n"
+        assert await within(pair.reader.read_until_regex("\r?\n")) == b"b\r\n"
+        with pytest.raises(TypeError, match="pattern of bytes"):
+            pair.reader.read_until_regex(re.compile("c"))
+        with pytest.raises((TypeError, ValueError)):
+            pair.reader.read_until("")
+        assert await within(pair.reader.read_bytes(1)) == b"c"
+
+
 # -- limits
 
 

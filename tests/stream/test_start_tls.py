@@ -234,6 +234,73 @@ async def test_octets_that_came_in_plain_text_are_never_read_as_protected(connec
             await within(future)
 
 
+# -- TLS inside TLS: a proxy that is spoken to by TLS, and who is behind it
+
+
+class InnerPeer(TLSPeer):
+    """Speaks TLS through another TLSPeer."""
+
+    def __init__(self, outer: TLSPeer, context: ssl.SSLContext, server_side: bool, hostname: str | None = None) -> None:
+        super().__init__(outer.sock, context, server_side, hostname)
+        self.outer = outer
+
+    async def _drive(self, operation: Any, *args: Any) -> Any:
+        while True:
+            try:
+                return operation(*args)
+            except ssl.SSLWantReadError:
+                await self._flush()
+                data = await self.outer.read_some()
+                self._incoming.write(data) if data else self._incoming.write_eof()
+            finally:
+                await self._flush()
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await self.outer.send(self._outgoing.read())
+
+
+async def test_twice(connect: Any, certificates: Certificates) -> None:
+    data = bytes(range(256)) * 10_000
+    async with connect() as plain:
+        future = plain.start_tls()
+        outer = plain.tls_peer()
+        await outer.handshake()
+        stream = await within(future)
+        await talk(stream, outer)
+        if plain.side == "server":
+            future = stream.start_tls(True, certificates.server())
+            inner = InnerPeer(outer, certificates.client(), False, "localhost")
+        else:
+            future = stream.start_tls(False, certificates.client(), "localhost")
+            inner = InnerPeer(outer, certificates.server(), True)
+        await inner.handshake()
+        innermost = await within(future)
+        await talk(innermost, inner)
+        assert innermost.socket.getpeername() == plain.peer.sock.getsockname()
+        writing = innermost.write(data)
+        assert await inner.read_exactly(len(data)) == data
+        await within(writing)
+        reading = innermost.read_bytes(len(data))
+        await inner.send(data)
+        assert await within(reading) == data
+        closed = asyncio.Event()
+        innermost.set_close_callback(closed.set)
+        plain.peer.close()
+        await within(closed.wait())
+
+
+async def test_not_before_the_first_handshake_is_over(connect: Any, certificates: Certificates) -> None:
+    async with connect() as plain:
+        future = plain.start_tls()
+        stream = SSLIOStream(socket.socket(), ssl_options=certificates.client())
+        with pytest.raises(ValueError, match="not idle"):
+            stream.start_tls(False, certificates.client(), "localhost")
+        stream.close()
+        await plain.tls_peer().handshake()
+        (await within(future)).close()
+
+
 # -- how it fails
 
 
