@@ -24,7 +24,9 @@ closes it: the stream up to COMING, then the loop.
 *Reading* (:mod:`asynchttp._streamreading`) is on from attachment, so that an idle stream notices when its peer leaves.
 It pauses when ``read_chunk_size`` octets lie in the buffer and nobody reads, and resumes when a read can't be satisfied
 or the buffer is empty. Memory is so bounded by ``max(read_chunk_size, what the pending read needs)`` and one delivery
-of the transport (at most 256 KiB); a read that needs more than ``max_buffer_size`` closes the stream.
+of the transport (at most 256 KiB); a read that needs more than ``max_buffer_size`` closes the stream. A read that is
+cancelled leaves its octets in the buffer. Only a task that is cancelled in the very turn in which its read was
+satisfied misses the result, as with any future.
 
 *Writing* (:mod:`asynchttp._streamwriting`).  The transport's high-water mark is 0: ``pause_writing`` comes inside
 ``write`` exactly when the kernel didn't take everything. If it didn't come, ``write`` returns one future that is done

@@ -263,6 +263,24 @@ async def test_consumer_may_do_anything_inside_data_received(where: str, connect
         assert await within(reads[0]) == b"!line\n"
 
 
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+async def test_sending_side_is_closed_while_the_peer_sends(connect: OpenPair) -> None:
+    """What it sends before it has heard of it, and afterwards, is heard: the server's lingering close."""
+    async with connect() as pair:
+        consumer = Recorder()
+        pair.reader.set_consumer(consumer)
+        sending = asyncio.create_task(pair.peer.send(b"x" * (4 << 20)))
+        await until(lambda: consumer.data)
+        pair.writer.send(b"reply")
+        assert pair.writer.send_eof()
+        await within(sending)
+        await until(lambda: len(consumer.data) == 4 << 20)
+        assert await pair.peer.read_to_end() == b"reply"
+        pair.peer.close()
+        await until(lambda: "eof" in consumer.events)
+        assert not pair.reader.closed()
+
+
 async def test_callback_reads_behind_push_mode(connect: OpenPair) -> None:
     async with connect() as pair:
         lines: list[bytes] = []
