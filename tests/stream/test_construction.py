@@ -543,7 +543,7 @@ async def test_socket_tells_of_tls(kind: str, connect: OpenPair) -> None:
         else:
             assert ("DNS", "localhost") in view.getpeercert()["subjectAltName"]
             assert view.getpeercert(True)[:1] == b"\x30"
-        for name in ("send", "recv", "sendall", "recv_into", "makefile", "write", "read"):
+        for name in ("send", "recv", "sendall", "sendto", "recv_into", "makefile", "write", "read"):
             with pytest.raises(AttributeError, match="bypass"):
                 getattr(view, name)
         with pytest.raises(AttributeError):

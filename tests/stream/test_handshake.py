@@ -197,6 +197,27 @@ async def test_wait_for_handshake(style: str, side: str, certificates: Certifica
             await within(called.wait())
 
 
+@pytest.mark.parametrize("way", ["close", "garbage"])
+async def test_callback_of_a_handshake_that_fails_isnt_called(
+    way: str, side: str, certificates: Certificates, expect_log: Expect
+) -> None:
+    async with ours_and_theirs(side, certificates) as (stream, peer):
+        ends, called = Ends(stream), []
+        stream.wait_for_handshake(lambda: called.append(1))
+        await turns(3)
+        if way == "close":
+            peer.close()
+        else:
+            expect_log("asynchttp.general", "^SSL Error on ", count=1)
+            await Peer.send(peer, GARBAGE[0])
+        await ends.once()
+        assert called == []
+        assert isinstance(stream.error, OSError)
+        stream.wait_for_handshake(lambda: called.append(2))
+        await turns()
+        assert called == []
+
+
 async def test_waiting_can_be_given_up_and_begun_again(side: str, certificates: Certificates) -> None:
     async with ours_and_theirs(side, certificates) as (stream, peer):
         with pytest.raises(TimeoutError):
