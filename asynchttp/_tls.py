@@ -366,9 +366,10 @@ class TLSLayer(asyncio.Transport, asyncio.Protocol):
 
 # What would read or write beside the TLS layer.
 _FORBIDDEN = frozenset(
-    """
-    makefile read recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into send sendall sendfile sendmsg sendto write
-    """.split()
+    [
+        *("makefile", "read", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
+        *("send", "sendall", "sendfile", "sendmsg", "sendto", "write"),
+    ]
 )
 
 
