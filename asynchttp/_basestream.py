@@ -24,7 +24,9 @@ closes it: the stream up to COMING, then the loop.
 *Reading* (:mod:`asynchttp._streamreading`) is on from attachment, so that an idle stream notices when its peer leaves.
 It pauses when ``read_chunk_size`` octets lie in the buffer and nobody reads, and resumes when a read can't be satisfied
 or the buffer is empty. Memory is so bounded by ``max(read_chunk_size, what the pending read needs)`` and one delivery
-of the transport (at most 256 KiB); a read that needs more than ``max_buffer_size`` closes the stream.
+of the transport (at most 256 KiB); a read that needs more than ``max_buffer_size`` closes the stream. A read that is
+cancelled leaves its octets in the buffer. Only a task that is cancelled in the very turn in which its read was
+satisfied misses the result, as with any future.
 
 *Writing* (:mod:`asynchttp._streamwriting`).  The transport's high-water mark is 0: ``pause_writing`` comes inside
 ``write`` exactly when the kernel didn't take everything. If it didn't come, ``write`` returns one future that is done
@@ -48,9 +50,10 @@ from asynchttp._fdtransport import FdTransport
 from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._legacy.contexts import leaves_stack_contexts, wrap
 from asynchttp._streamreading import ReadingHalf
-from asynchttp._streamtypes import CLOSED, COMING, LOST, MAKING, NONE, UP, Consumer, Link
+from asynchttp._streamtypes import CLOSED, COMING, LOST, MAKING, NONE, UP, Consumer, Link, is_disconnect
 from asynchttp._streamwriting import WritingHalf
 from asynchttp.ioloop import IOLoop
+from asynchttp.log import gen_log
 
 __all__ = ["BaseIOStream"]
 
@@ -208,11 +211,12 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
             self._serve_read()
 
     def eof_received(self) -> bool:
-        self._peer_closed = True
-        if self._consumer is not None:
-            self._consumer.eof_received()
-        else:
-            self._peer_has_closed()
+        if not self._peer_closed:  # the loops find the end again whenever reading is resumed
+            self._peer_closed = True
+            if self._consumer is not None:
+                self._consumer.eof_received()
+            else:
+                self._peer_has_closed()
         # True keeps the transport open for writing.
         return self._link is not CLOSED
 
@@ -225,6 +229,11 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
         self._peer_closed = True
         if exc is not None:
             self._peer_error = exc
+            if not is_disconnect(exc):
+                if self._write_waiters:
+                    gen_log.warning("Write error on %s: %s", self.fileno(), exc)
+                else:
+                    gen_log.warning("error on read: %s", exc)
         if self._consumer is not None:
             self._abort(self._peer_error)
         else:

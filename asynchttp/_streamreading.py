@@ -68,12 +68,15 @@ class ReadingHalf(StreamParts):
 
     @accepts_callback(at=1)
     def read_until_regex(self, regex: bytes | re.Pattern[bytes], max_bytes: int | None = None) -> asyncio.Future[bytes]:
-        """Read up to and including the first match of ``regex``; otherwise as :meth:`read_until`.
+        """Read up to and including the first match of ``regex``, a ``str`` taken as UTF-8; else as :meth:`read_until`.
 
         Each delivery is searched from the front: where the peer isn't trusted, ``max_bytes`` bounds the work.
         Source: Tornado ``BaseIOStream.read_until_regex``.
         """
-        return self._start_read(UntilMatch(re.compile(regex), max_bytes))
+        pattern = re.compile(octets(regex) if isinstance(regex, str) else regex)
+        if not isinstance(pattern.pattern, bytes):
+            raise TypeError(f"a pattern of bytes is needed, not {pattern!r}")
+        return self._start_read(UntilMatch(pattern, max_bytes))
 
     @accepts_callback(at=1)
     def read_bytes(

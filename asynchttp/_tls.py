@@ -68,6 +68,9 @@ class TLSLayer(asyncio.Transport, asyncio.Protocol):
         server_hostname: str | None,
     ) -> None:
         super().__init__()
+        if context.check_hostname and not server_side and not server_hostname:
+            # wrap_bio(), unlike wrap_socket(), would check none, and take anybody's certificate.
+            raise ValueError("check_hostname requires server_hostname")
         self._loop = loop
         # Invariant: None as soon as the user has closed, or was told of the end. Cuts the cycle of the two.
         self._user: TLSUser | None = user
@@ -208,6 +211,7 @@ class TLSLayer(asyncio.Transport, asyncio.Protocol):
         if error is not None:
             self._fail(error)
         elif ended:
+            incoming.read()  # what comes behind close_notify is nobody's, and mustn't pile up
             self._tell_eof()
 
     def _tell_eof(self) -> bool:
@@ -263,7 +267,7 @@ class TLSLayer(asyncio.Transport, asyncio.Protocol):
     def _pump(self) -> None:
         """Encrypt and pass on what waits, until the plain transport has enough."""
         queue = self._queue
-        while queue and not self._full and self._user is not None:
+        while queue and not self._full and not self.is_closing():
             rest = queue[0]
             try:
                 size = self.ssl_object.write(rest[:_PIECE_SIZE])
@@ -314,6 +318,12 @@ class TLSLayer(asyncio.Transport, asyncio.Protocol):
             self._say_goodbye()
             self._below.write_eof()
 
+    # -- TLS inside TLS --------------------------------------------------------------------------------------------
+
+    def set_protocol(self, protocol: Any) -> None:
+        """Another layer goes on from here: this one is idle, as start_tls() wants it."""
+        self._user = protocol
+
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def is_closing(self) -> bool:
@@ -356,7 +366,10 @@ class TLSLayer(asyncio.Transport, asyncio.Protocol):
 
 # What would read or write beside the TLS layer.
 _FORBIDDEN = frozenset(
-    ["makefile", "read", "recv", "recv_into", "recvfrom", "recvmsg", "send", "sendall", "sendfile", "sendmsg", "write"]
+    [
+        *("makefile", "read", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
+        *("send", "sendall", "sendfile", "sendmsg", "sendto", "write"),
+    ]
 )
 
 

@@ -110,6 +110,10 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
     def no_keep_alive(self) -> bool:
         return self.conn_params.no_keep_alive
 
+    def _take_listeners_back(self) -> None:
+        super()._take_listeners_back()
+        self._sweep = None  # it and the style belong to the parent's loop
+
     def add_sockets(self, sockets: Any) -> None:
         super().add_sockets(sockets)
         if self._sweep is None:

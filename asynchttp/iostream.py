@@ -40,7 +40,9 @@ class IOStream(BaseIOStream):
     Args:
         socket: a stream socket, connected or not; it becomes non-blocking and the stream's own.
 
-    Further arguments: :class:`BaseIOStream`.  Source: Tornado ``iostream.IOStream``.
+    Further arguments: :class:`BaseIOStream`.
+    Raises: :exc:`TypeError` for an :class:`ssl.SSLSocket`: that takes an :class:`SSLIOStream`.
+    Source: Tornado ``iostream.IOStream``.
     """
 
     @accepts_io_loop(at=1)
@@ -53,6 +55,8 @@ class IOStream(BaseIOStream):
         *,
         io_loop: IOLoop | None = None,
     ) -> None:
+        if isinstance(socket, ssl.SSLSocket):  # uvloop would read and write its octets without TLS
+            raise TypeError("an ssl.SSLSocket takes an SSLIOStream")
         super().__init__(
             max_buffer_size=max_buffer_size,
             read_chunk_size=read_chunk_size,
@@ -66,6 +70,8 @@ class IOStream(BaseIOStream):
         self._connecting_fd: int | None = None
         # The future of connect(): of an SSLIOStream it is done when the handshake is.
         self._connect_future: asyncio.Future[Any] | None = None
+        # (descriptor, error) of a connection that couldn't be made.
+        self._connect_error: tuple[int, OSError] | None = None
         # What set_nodelay() said; None: nothing.
         self._nodelay: bool | None = None
         # Goes on with our transport as soon as there is one: start_tls() was called while it was made.
@@ -73,7 +79,7 @@ class IOStream(BaseIOStream):
 
     # -- connecting ------------------------------------------------------------------------------------------------
 
-    @accepts_callback(at=1, with_result=False)
+    @accepts_callback(at=1, with_result=False, at_failure="_log_connect_error")
     def connect(self, address: Any, server_hostname: str | None = None) -> "asyncio.Future[Self]":
         """Connect the socket.  Reads and writes may be started before it has: they wait.
 
@@ -84,26 +90,27 @@ class IOStream(BaseIOStream):
 
         Returns: a future of the stream.
         Raises: :exc:`StreamClosedError` when it fails; ``real_error`` is the :exc:`OSError`. No timeout of its own.
+        With a callback, which isn't called then, a log record tells.
         Cancelling the future doesn't stop it; :meth:`close` does. Source: Tornado ``IOStream.connect``.
         """
         if self._link is CLOSED:
             raise StreamClosedError(real_error=self.error)
         if self._connect_future is not None or self._link not in (NONE, COMING):
             raise RuntimeError("connect() was called before")
-        self._connect_future = future = self._loop.create_future()
-        self._expect_server(server_hostname)
         sock = self.socket
+        failure: OSError | None = None
         try:
             sock.connect(address)
-        except BlockingIOError as error:
-            if error.errno != errno.EINPROGRESS:  # EAGAIN: the backlog of a UNIX socket is full
-                self._abort(error)
-                return future
         except OSError as error:
-            self._abort(error)
-            return future
-        self._connecting_fd = sock.fileno()
-        self._loop.add_writer(self._connecting_fd, self._connected)
+            if error.errno != errno.EINPROGRESS:  # also EAGAIN: the backlog of a UNIX socket is full
+                failure = error
+        self._expect_server(server_hostname)
+        self._connect_future = future = self._loop.create_future()
+        if failure is not None:
+            self._connect_failed(failure)
+        else:
+            self._connecting_fd = sock.fileno()
+            self._loop.add_writer(self._connecting_fd, self._connected)
         return future
 
     def _expect_server(self, server_hostname: str | None) -> None:
@@ -113,9 +120,18 @@ class IOStream(BaseIOStream):
         self._stop_connecting()
         code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            self._abort(OSError(code, os.strerror(code)))
+            self._connect_failed(OSError(code, os.strerror(code)))
         else:
             self._attach()
+
+    def _connect_failed(self, error: OSError) -> None:
+        self._connect_error = (self.socket.fileno(), error)
+        self._abort(error)
+
+    def _log_connect_error(self) -> None:
+        if self._connect_error is not None:
+            fd, error = self._connect_error
+            gen_log.warning("Connect error on fd %s: %s", fd, errno.errorcode.get(error.errno or 0, error))
 
     def _stop_connecting(self) -> None:
         if self._connecting_fd is not None:
@@ -182,12 +198,11 @@ class IOStream(BaseIOStream):
             ValueError: the stream isn't idle. Octets that came before the handshake would count as protected, so
                 nothing may be buffered either. Or the context wants to check a name, and there is none.
             ssl.SSLError: the handshake failed, and the connection is closed.
-            StreamClosedError: the stream was closed in the middle of it.
+            StreamClosedError: the stream was closed, or the peer left, in the middle of it.
         Cancelling the future closes the connection. Source: Tornado ``IOStream.start_tls``.
         """
-        connecting = self._connect_future is not None and not self._connect_future.done()
         if (
-            connecting
+            self._is_getting_ready()
             or self.reading()
             or self.writing()
             or self._buffer
@@ -214,6 +229,10 @@ class IOStream(BaseIOStream):
         stream._close_callback, self._close_callback = self._close_callback, None
         self._hand_over(stream, layer)
         return future
+
+    def _is_getting_ready(self) -> bool:
+        """Whether somebody waits for connect(), or would for a handshake."""
+        return self._connect_future is not None and not self._connect_future.done()
 
     def _hand_over(self, stream: "SSLIOStream", layer: TLSLayer) -> None:
         """Let ``stream`` go on with the connection.  This one ends without closing it."""
@@ -322,7 +341,7 @@ class SSLIOStream(IOStream):
         Raises:
             RuntimeError: somebody waits already.
             ssl.SSLError: the handshake failed.
-            StreamClosedError: the stream closed before it was over.
+            StreamClosedError: the stream closed, or the peer left, before it was over.
         Source: Tornado ``SSLIOStream.wait_for_handshake``.
         """
         if self._handshake_waiter is not None and not self._handshake_waiter.done():
@@ -331,11 +350,14 @@ class SSLIOStream(IOStream):
         if self._handshake_done:
             future.set_result(self)
         elif self._link is CLOSED:
-            fail(future, self.error or StreamClosedError())
+            fail(future, self._handshake_error())
         else:
             self._handshake_waiter = future
             self._attach()
         return future
+
+    def _is_getting_ready(self) -> bool:
+        return not self._handshake_done
 
     def _make_layer(self) -> TLSLayer:
         """Raises: :exc:`ValueError` when the context wants to check a name that nobody gave."""
@@ -385,10 +407,15 @@ class SSLIOStream(IOStream):
     def _fail_others(self) -> None:
         waiter, self._handshake_waiter = self._handshake_waiter, None
         if waiter is not None:
-            fail(waiter, self.error or StreamClosedError())
-        if self._connect_future is not None and not self._handshake_done and isinstance(self.error, ssl.SSLError):
-            fail(self._connect_future, self.error)
-        super()._fail_others()
+            fail(waiter, self._handshake_error())
+        if self._connect_future is not None:
+            fail(self._connect_future, self._handshake_error())
+
+    def _handshake_error(self) -> OSError:
+        """What to raise where somebody waits for the handshake of a stream that has closed."""
+        if isinstance(self.error, ssl.SSLError) and not handshake_was_cut_off(self.error):
+            return self.error
+        return StreamClosedError(real_error=self.error)
 
 
 class PipeIOStream(BaseIOStream):

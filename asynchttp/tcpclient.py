@@ -7,8 +7,8 @@ How connecting works
 address, and all others. Each line tries one address at a time and takes the next when that one fails.
 
 * The first line starts at once, the second after ``_SECOND_LINE_DELAY`` or at the first failure.
-* The first connection wins. All the rest are closed, also one that is made in the very turn in which another
-won. * When nothing is left to try, the last error is the result.
+* The first connection wins. All the rest are closed, also one that is made in the very turn in which another won.
+* When nothing is left to try, the last error is the result.
 
 What must never happen: a socket that outlives the call without belonging to the caller. Every stream is in
 `_Connector.streams` from its creation until it fails, wins or is closed, and every way out closes that set;

@@ -187,7 +187,9 @@ class TCPServer:
         sizes = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
         if self._ssl_context is None:
             return IOStream(connection, **sizes, io_loop=self.io_loop)
-        return SSLIOStream(connection, **sizes, ssl_options=self._ssl_context, server_side=True, io_loop=self.io_loop)
+        stream = SSLIOStream(connection, **sizes, ssl_options=self._ssl_context, server_side=True, io_loop=self.io_loop)
+        stream._attach()  # the handshake begins, whatever handle_stream does
+        return stream
 
     def _run(self, stream: IOStream, awaitable: Any) -> None:
         """Keep a coroutine of ``handle_stream`` alive.  What it raises is logged, and closes its stream."""

@@ -21,16 +21,17 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def accepts_callback(
-    at: int, *, with_result: bool = True, rest_at_failure: bool = False
+    at: int, *, with_result: bool = True, rest_at_failure: bool = False, at_failure: str = ""
 ) -> Callable[[_Method], _Method]:
     """Let a method of a stream take a callback: by keyword, or as the positional argument number ``at``.
 
     Args:
         at: place of ``callback`` among the positional arguments in Tornado 2–5, counted from 0. Tornado 6 has another
-            argument there, which can't be called; so the type tells them apart. A second callable behind it is
-            ``streaming_callback``.
+            argument there, which can't be called; so the type tells them apart. A second callable or ``None`` behind it
+            is ``streaming_callback``.
         with_result: whether the callback gets the result, or no argument.
         rest_at_failure: call it also when the operation fails, with what is buffered: ``read_until_close`` up to 6.5.
+        at_failure: name of a method of the stream to call instead.
     """
 
     def decorate(method: _Method) -> _Method:
@@ -38,12 +39,14 @@ def accepts_callback(
             callback = kwargs.pop("callback", None)
             if callback is None and len(args) > at and (args[at] is None or callable(args[at])):
                 callback, args = args[at], args[:at] + args[at + 1 :]
-            if len(args) > at and callable(args[at]):
-                kwargs["streaming_callback"], args = args[at], args[:at] + args[at + 1 :]
+            if len(args) > at and (args[at] is None or callable(args[at])):
+                streaming, args = args[at], args[:at] + args[at + 1 :]
+                if streaming is not None:
+                    kwargs["streaming_callback"] = streaming
             future = method(self, *args, **kwargs)
             if callback is None:
                 return future
-            deliver = functools.partial(_deliver, self, wrap(callback), with_result, rest_at_failure)
+            deliver = functools.partial(_deliver, self, wrap(callback), with_result, rest_at_failure, at_failure)
             self._callbacks_due += 1
             future.add_done_callback(deliver)
             return None
@@ -65,7 +68,12 @@ def accepts_callback(
 
 
 def _deliver(
-    stream: Any, callback: Callable[..., Any], with_result: bool, rest: bool, future: "asyncio.Future[Any]"
+    stream: Any,
+    callback: Callable[..., Any],
+    with_result: bool,
+    rest: bool,
+    at_failure: str,
+    future: "asyncio.Future[Any]",
 ) -> None:
     arguments: tuple[Any, ...] | None = None
     if not future.cancelled():
@@ -73,6 +81,8 @@ def _deliver(
             arguments = (future.result(),) if with_result else ()
         elif rest:
             arguments = (stream._buffer.take(len(stream._buffer)),)
+        elif at_failure:
+            getattr(stream, at_failure)()
     if arguments is not None:
         _run(stream, callback, *arguments)
     _was_due(stream)

@@ -15,6 +15,7 @@ working afterwards.
 import asyncio
 import contextlib
 import dataclasses
+import datetime
 import os
 import socket
 import ssl
@@ -76,18 +77,26 @@ class Certificates:
 
     def __init__(self) -> None:
         self.authority = trustme.CA()
+        self.stranger = trustme.CA()  # nobody trusts it
         self.certificate = self.authority.issue_cert("localhost")
 
-    def server(self) -> ssl.SSLContext:
+    def server(self, certificate: trustme.LeafCert | None = None) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.certificate.configure_cert(context)
+        (certificate or self.certificate).configure_cert(context)
         context.num_tickets = 0  # a client that never reads would reset the connection because of them
         return context
 
-    def client(self) -> ssl.SSLContext:
+    def client(self, certificate: trustme.LeafCert | None = None) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.authority.configure_trust(context)
+        if certificate is not None:
+            certificate.configure_cert(context)
         return context
+
+    def expired(self) -> trustme.LeafCert:
+        now = datetime.datetime.now(datetime.UTC)
+        before, after = now - datetime.timedelta(days=20), now - datetime.timedelta(days=10)
+        return self.authority.issue_cert("localhost", not_before=before, not_after=after)
 
 
 class Peer:

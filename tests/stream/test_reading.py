@@ -181,6 +181,66 @@ async def test_read_into_memory_that_is_not_writable_is_refused(connect: OpenPai
             pair.reader.read_into(b"abc")
 
 
+async def test_positions_of_tornado_2_to_5(connect: OpenPair) -> None:
+    """``read_bytes(n, callback, streaming_callback, partial)`` and its like; ``None`` is "none given"."""
+    async with connect() as pair:
+        stream, chunks, results = pair.reader, [], asyncio.Queue[Any]()
+        got = results.put_nowait
+
+        async def result() -> Any:
+            return await within(results.get())
+
+        async def send(data: bytes) -> None:
+            await pair.peer.send(data)
+
+        await send(b"abcdef" * 20)
+        assert stream.read_bytes(3, got) is None
+        assert await result() == b"abc"
+        assert stream.read_bytes(3, got, chunks.append) is None
+        assert (await result(), b"".join(chunks)) == (b"", b"def")
+        assert stream.read_bytes(1000, got, None, True) is None
+        assert (await result()) == b"abcdef" * 19
+        future = stream.read_bytes(1000, None, None, True)
+        await send(b"abc")
+        assert await within(future) == b"abc"
+        chunks.clear()
+        future = stream.read_bytes(3, None, chunks.append)
+        await send(b"abc")
+        assert (await within(future), b"".join(chunks)) == (b"", b"abc")
+        assert stream.read_into(bytearray(10), got, True) is None
+        await send(b"abc")
+        assert await result() == 3
+        future = stream.read_into(bytearray(10), None, True)
+        await send(b"abc")
+        assert await within(future) == 3
+        for read, delimiter in ((stream.read_until, b"c"), (stream.read_until_regex, b"[c]")):
+            for arguments in ((got,), (got, None), (got, 100)):
+                assert read(delimiter, *arguments) is None
+                await send(b"abc")
+                assert await result() == b"abc"
+            for arguments in ((), (None,), (100,), (None, 100)):  # type: ignore[assignment]
+                future = read(delimiter, *arguments)
+                await send(b"abc")
+                assert await within(future) == b"abc"
+        assert stream.read_until_close(got, None) is None
+        await send(b"the end")
+        pair.peer.close()
+        assert await result() == b"the end"
+
+
+async def test_text_as_a_delimiter(connect: OpenPair) -> None:
+    """Python 2 programs that were converted have no ``b`` there."""
+    async with connect() as pair:
+        await pair.peer.send(b"a\r\nb\r\nc")
+        assert await within(pair.reader.read_until("\r\n")) == b"a\r\n"
+        assert await within(pair.reader.read_until_regex("\r?\n")) == b"b\r\n"
+        with pytest.raises(TypeError, match="pattern of bytes"):
+            pair.reader.read_until_regex(re.compile("c"))
+        with pytest.raises((TypeError, ValueError)):
+            pair.reader.read_until("")
+        assert await within(pair.reader.read_bytes(1)) == b"c"
+
+
 # -- limits
 
 
@@ -315,18 +375,25 @@ async def test_stream_that_nobody_reads_stalls_its_sender(connect: OpenPair) -> 
 # -- cancelling
 
 
-@pytest.mark.parametrize("name", ["until", "match", "exactly", "partial", "into"])
+CANCELLED: dict[str, Callable[[Any], Any]] = {
+    "until": lambda stream: stream.read_until(b"\n"),
+    "until_with_limit": lambda stream: stream.read_until(b"\n", max_bytes=100),
+    "match": lambda stream: stream.read_until_regex(b"\n"),
+    "match_with_limit": lambda stream: stream.read_until_regex(b"\n", max_bytes=100),
+    "exactly": lambda stream: stream.read_bytes(7),
+    "partial": lambda stream: stream.read_bytes(7, partial=True),
+    "into": lambda stream: stream.read_into(bytearray(7)),
+    "into_partial": lambda stream: stream.read_into(bytearray(7), partial=True),
+    "until_close": lambda stream: stream.read_until_close(),
+}
+
+
+@pytest.mark.parametrize("name", CANCELLED)
 async def test_cancelled_read_loses_no_octets(name: str, connect: OpenPair) -> None:
-    starts: dict[str, Callable[[Any], Any]] = {
-        "until": lambda stream: stream.read_until(b"\n"),
-        "match": lambda stream: stream.read_until_regex(b"\n"),
-        "exactly": lambda stream: stream.read_bytes(7),
-        "partial": lambda stream: stream.read_bytes(7, partial=True),
-        "into": lambda stream: stream.read_into(bytearray(7)),
-    }
+    starts = CANCELLED
     async with connect() as pair:
         for before in range(6):
-            if name == "partial" and before:
+            if "partial" in name and before:
                 continue
             # Cancelled when `before` octets had come; and the next read starts at once, or after the rest has come.
             for at_once in (True, False):
@@ -342,6 +409,58 @@ async def test_cancelled_read_loses_no_octets(name: str, connect: OpenPair) -> N
                     await pair.peer.send_pieces([b"abcdef"[before:]])
                     following = pair.reader.read_bytes(6)
                 assert await within(following) == b"abcdef"
+
+
+@pytest.mark.parametrize("name", CANCELLED)
+async def test_cancelled_read_before_the_end_loses_no_octets(name: str, connect: OpenPair) -> None:
+    """The peer closes while the cancelled read is still in its slot."""
+    async with connect() as pair:
+        future = CANCELLED[name](pair.reader)
+        if "partial" not in name:
+            await pair.peer.send_pieces([b"abc"])
+        future.cancel()
+        await pair.peer.send(b"abc" if "partial" in name else b"def")
+        pair.peer.close()
+        await turns(10)
+        assert await within(pair.reader.read_bytes(3)) == b"abc"
+        assert await within(pair.reader.read_until_close()) == (b"" if "partial" in name else b"def")
+
+
+@pytest.mark.parametrize("size", [None, 6])
+async def test_cancelled_streaming_read_loses_no_octets(size: int | None, connect: OpenPair) -> None:
+    """What the callback got is its; what comes after the cancellation is the next read's."""
+    async with connect() as pair:
+        for before in range(1, 6):
+            chunks: list[bytes] = []
+            if size is None:
+                future = pair.reader.read_until_close(streaming_callback=chunks.append)
+            else:
+                future = pair.reader.read_bytes(size, streaming_callback=chunks.append)
+            await pair.peer.send_pieces([b"abcdef"[:before]])
+            await wait_until(lambda: len(b"".join(chunks)) == before)  # noqa: B023 (awaited at once)
+            future.cancel()
+            await pair.peer.send_pieces([b"abcdef"[before:]])
+            assert await within(pair.reader.read_bytes(6 - before)) == b"abcdef"[before:]
+            assert b"".join(chunks) == b"abcdef"[:before]
+
+
+async def test_cancelled_task_loses_no_octets(connect: OpenPair) -> None:
+    """The task is cancelled, not its future; the octets come before, in between and behind."""
+    async with connect() as pair:
+        for name in CANCELLED:
+            task = asyncio.create_task(_await(CANCELLED[name], pair.reader))
+            await turns(2)
+            if "partial" not in name:
+                await pair.peer.send_pieces([b"ab"])
+            task.cancel()
+            await pair.peer.send(b"abcdef" if "partial" in name else b"cdef")
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await within(pair.reader.read_bytes(6)) == b"abcdef"
+
+
+async def _await(start: Callable[[Any], Any], stream: Any) -> Any:
+    return await start(stream)
 
 
 async def test_cancelled_read_into_gives_its_memory_back_before_anybody_waits(connect: OpenPair) -> None:

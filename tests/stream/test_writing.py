@@ -2,6 +2,7 @@
 
 import array
 import asyncio
+import contextlib
 import gc
 import socket
 from collections.abc import Callable
@@ -273,9 +274,21 @@ async def test_many_writes_at_once_to_a_peer_that_has_gone(connect: OpenPair) ->
     async with connect() as pair:
         pair.peer.close()
         while not pair.writer.closed():
-            futures = [pair.writer.write(b"x" * 10_000) for _ in range(50)]
+            futures = []
+            with contextlib.suppress(StreamClosedError):  # if the one before found out that the connection is lost
+                futures = [pair.writer.write(b"x" * 10_000) for _ in range(50)]
             results = await within(asyncio.gather(*futures, return_exceptions=True))
             assert {type(result) for result in results} <= {type(None), StreamClosedError}
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_large_write_to_a_peer_that_has_gone(reset: bool, connect: OpenPair) -> None:
+    """One write, which TLS passes on in many pieces."""
+    async with connect() as pair:
+        (pair.peer.abort if reset else pair.peer.close)()
+        with pytest.raises(StreamClosedError):
+            for _ in range(3):
+                await within(pair.writer.write(BIG))
 
 
 @pytest.mark.parametrize("kind", ["unix"])
@@ -307,6 +320,27 @@ async def test_write_when_the_connection_is_lost_but_not_all_is_read(certificate
         with pytest.raises(StreamClosedError):
             await within(pair.writer.write(b"c"))
         assert pair.reader.closed()
+        assert await pair.reader.read_bytes(1) == b"b"
+
+
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+async def test_second_write_on_a_lost_connection_raises(connect: OpenPair) -> None:
+    """The first finds out, and closes the stream: as in Tornado, where it would have met EPIPE."""
+    async with connect() as pair:
+        await pair.peer.send_pieces([b"ab"])
+        assert await within(pair.reader.read_bytes(1)) == b"a"
+        waiting = pair.writer.write(BIG)
+        await turns(3)
+        pair.peer.abort()
+        with pytest.raises(StreamClosedError):
+            await within(waiting)
+        assert not pair.writer.closed()
+        first = pair.writer.write(b"c")
+        assert pair.writer.closed()
+        with pytest.raises(StreamClosedError):
+            pair.writer.write(b"d")
+        with pytest.raises(StreamClosedError):
+            await first
         assert await pair.reader.read_bytes(1) == b"b"
 
 
