@@ -102,7 +102,19 @@ def test_9112_7_1_data_is_opaque(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "extension", [b";a", b";a=b", b";a;b;c", b';a="b;c=\\"\\\\d"', b';a=""', b";1=2", b';a="\t\xe9"']
+    "extension",
+    [
+        b";a",
+        b";a=b",
+        b";a;b;c",
+        b';a="b;c=\\"\\\\d"',
+        b';a=""',
+        b";1=2",
+        b';a="\t\xe9"',
+        b" ;a",
+        b"\t; a = b ;c",
+        b' ; a="b" ;\tc',
+    ],
 )
 def test_9112_7_1_1_extensions_are_ignored(extension: bytes) -> None:
     for pieces in every_split(b"2" + extension + b"\r\nhi\r\n0" + extension + b"\r\n\r\n"):

@@ -255,8 +255,8 @@ def test_one_long_trailer(size: int) -> None:
 
 @pytest.mark.parametrize(
     "extension",
-    [b";a", b";a=b", b';a=""', b";", b"a", b" "],
-    ids=["names", "values", "quoted", "semicolons", "one-name", "spaces"],
+    [b";a", b";a=b", b';a=""', b";", b"a", b" ", b" ;a", b" ; a = b ", b";a ="],
+    ids=["names", "values", "quoted", "semicolons", "one-name", "spaces", "spaced-names", "spaced", "no-values"],
 )
 def test_extensions(extension: bytes) -> None:
     """Beyond the bound of the decoder: the pattern itself."""
