@@ -51,7 +51,7 @@ class Engine(Protocol):
 
     def write(self, exchange: "ServerRequest", data: Any) -> "asyncio.Future[None]": ...
 
-    def finish(self, exchange: "ServerRequest") -> None: ...
+    def finish(self, exchange: "ServerRequest", trailers: Headers = ()) -> None: ...
 
     def set_close_callback(self, exchange: "ServerRequest", callback: Callable[[], Any] | None) -> None: ...
 
@@ -195,8 +195,8 @@ class ServerRequest(httputil.HTTPServerRequest):
             return self.engine.write(self, chunk)
         return self.connection.write(chunk, callback)  # type: ignore[call-arg]  # of tells_when_written
 
-    def finish(self) -> None:
-        self.engine.finish(self)
+    def finish(self, trailers: Headers = ()) -> None:
+        self.engine.finish(self, trailers)
 
     def body_chunks(self) -> BodyChunks:
         """The pieces of the body as they come: ``async for chunk in request.body_chunks()``.
@@ -298,9 +298,24 @@ class Exchange(HTTPConnection):
         """
         return self._engine.write(self._request, chunk)
 
-    def finish(self) -> None:
-        """End the response.  Raises :exc:`HTTPOutputError` if it isn't whole, or was ended before."""
-        self._engine.finish(self._request)
+    def finish(self, trailers: Headers = ()) -> None:
+        """End the response.
+
+        Args:
+            trailers: fields to send behind the body (RFC 9110 §6.5): what is known only now, as a checksum. The head
+                should announce their names in ``Trailer``. Left out for HEAD and for HTTP/1.0.
+
+        Raises:
+            HTTPOutputError: it isn't whole, or was ended before; or there are trailers, and the response isn't in
+                chunked coding.
+            ValueError: a trailer that isn't allowed to be one, or would split the response; nothing was sent.
+        """
+        self._engine.finish(self._request, trailers)
+
+    @property
+    def trailers(self) -> httputil.HTTPHeaders:
+        """The trailer fields of the request, once its body is complete: ``HTTPServerRequest.trailers``."""
+        return self._request.trailers
 
     def set_close_callback(self, callback: Callable[[], Any] | None) -> None:
         """Call ``callback`` once if the client goes away before the response is finished; ``None`` takes it back."""

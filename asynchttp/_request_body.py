@@ -19,6 +19,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from asynchttp import httputil
 from asynchttp._exchange import Context, ServerRequest
 from asynchttp._h1 import chunked, framing, serializer
 from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
@@ -160,8 +161,15 @@ class RequestBodyReader(ResponseWriter):
             return None
         request.body = bytes(self._body)
         self._body = b""
-        self._decoder = None
+        if self._decoder is not None:
+            self._take_trailers(request, self._decoder)
+            self._decoder = None
         return request
+
+    @staticmethod
+    def _take_trailers(request: ServerRequest, decoder: chunked.ChunkedDecoder) -> None:
+        if decoder.trailers:
+            request.trailers = httputil.HTTPHeaders._of_checked(decoder.trailers)
 
     def _drop_body(self) -> None:
         self._body = b""
@@ -278,6 +286,9 @@ class RequestBodyReader(ResponseWriter):
         exchange = self._exchange
         if self._awaited is None and self._receiver is not None and exchange is not None:
             receiver, self._receiver = self._receiver, None
+            if self._decoder is not None:
+                self._take_trailers(exchange, self._decoder)
+                self._decoder = None
             try:
                 receiver.finish()
             except Exception as error:

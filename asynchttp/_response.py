@@ -25,6 +25,7 @@ from typing import Any, Final
 from asynchttp import httputil
 from asynchttp._exchange import Context, Headers, ServerRequest
 from asynchttp._h1 import abnf, chunked, framing, raw, serializer
+from asynchttp._h1 import trailers as h1_trailers
 from asynchttp._h1.errors import HTTPInputError, HTTPOutputError
 from asynchttp._h1.states import Writing
 from asynchttp._parameters import HTTP1ConnectionParameters
@@ -350,13 +351,14 @@ class ResponseWriter:
             self._raw_memo_end = end
             self._raw_memo_size = end + told.body_length
 
-    def finish(self, exchange: ServerRequest) -> None:
+    def finish(self, exchange: ServerRequest, trailers: Headers = ()) -> None:
         """End the response."""
         # HOT: once per response in raw mode.
         if exchange is not self._exchange and not self._claim(exchange):
             self._seal(exchange)
             return
         writing = self._writing
+        last_chunk = self._last_chunk(exchange, trailers) if trailers else chunked.LAST_CHUNK
         if writing is _W_RAW:
             if self._raw is not None:
                 missing = self._raw.finish()
@@ -372,11 +374,21 @@ class ResponseWriter:
             self._await_upgrade(exchange)
             return
         elif writing is _W_CHUNKED:
-            self._put(chunked.LAST_CHUNK)
+            self._put(last_chunk)
         elif writing is _W_LENGTH and self._left:
             self._cut(exchange)
             raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
         self._finished(exchange)
+
+    def _last_chunk(self, exchange: ServerRequest, trailers: Headers) -> bytes:
+        """The end of a body in chunked coding, with trailer fields.
+
+        Where the request rules that coding out nobody sees them, and the handler needn't know.
+        """
+        section = h1_trailers.encode_section(_pairs(trailers))
+        if self._writing is not _W_CHUNKED and exchange.tail.minor and exchange.method != "HEAD":
+            raise HTTPOutputError("trailer fields need the chunked coding: a head without Content-Length")
+        return chunked.LAST_CHUNK_LINE + section
 
     def _await_upgrade(self, exchange: ServerRequest) -> None:
         """101 was sent: :meth:`detach` may come now, in this turn of the loop."""

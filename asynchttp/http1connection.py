@@ -211,7 +211,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                 elif abnf.BARE_LINE_END.search(buffer, max(0, searched - 1)):
                     raise HTTPInputError("a line that doesn't end with CRLF")
             except HTTPInputError as error:
-                self._refuse(error, head=buffer[begin : begin + 5])
+                self._refuse_head(error, buffer, begin, searched)
             return
         self._drop_input()
         self._consume(bytes(buffer), 0)
@@ -329,7 +329,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                         self._continue_later()
                     break
         except HTTPInputError as error:
-            self._refuse(error, head=data[position : position + 5])
+            self._refuse_head(error, data, position, 0)
         finally:
             self._corked = False
             if self._out:
@@ -354,6 +354,26 @@ class HTTP1ServerConnection(RequestBodyReader):
         self._input = bytearray(rest)
         self._searched = len(rest)
         self._since = self._sweep.now
+
+    def _refuse_head(self, error: HTTPInputError, data: bytes | bytearray, position: int, searched: int) -> None:
+        """Refuse what begins at ``position``; unless it is the head of a very old client, and those are served."""
+        kept = data is self._input
+        if self.params.allow_bare_lf and self._reading is _R_HEAD and not (kept and position):
+            try:
+                found = h1_head.with_crlf(data, position, searched, self.params.max_header_size)
+            except HTTPInputError as of_that:
+                found, error = None, of_that
+            if found is not None:
+                head, end = found
+                if end >= 0:  # one in a turn: its octets are copied
+                    self._input = head + data[end:]
+                    self._continue_later()
+                elif not kept:
+                    self._input = bytearray(data[position:])
+                    self._searched = len(self._input)
+                    self._since = self._sweep.now
+                return
+        self._refuse(error, head=data[position : position + 5])
 
     def eof_received(self) -> None:
         """The client won't send any more. A complete request still gets its answer."""

@@ -49,6 +49,9 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         body_timeout: seconds for a request body, then ``408``; default: no limit.
         write_timeout: seconds without the client taking anything of what is sent to it; default 60.
         trusted_downstream: addresses of proxies to skip in ``X-Forwarded-For``.
+        allow_bare_lf: serve very old clients, all of whose line ends in a request head are a bare LF (RFC 9112 §2.2).
+            A head with both kinds is refused all the same, and so is a bare LF in chunked framing. Not behind a proxy,
+            which may see other requests than we do; default: off.
 
     Timeouts are looked at once or more a second; none comes early.  Source: Tornado ``httpserver.HTTPServer``.
     """
@@ -78,6 +81,7 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         max_header_count: int | None = None,
         header_timeout: float | None = None,
         write_timeout: float | None = None,
+        allow_bare_lf: bool = False,
         io_loop: Any = None,
     ) -> None:
         TCPServer.__init__(
@@ -101,6 +105,7 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
             body_timeout=body_timeout,
             decompress=decompress_request,
             write_timeout=write_timeout or default.write_timeout,
+            allow_bare_lf=allow_bare_lf,
         )
         self._connections: set[HTTP1ServerConnection] = set()
         self._sweep: Sweep | None = None

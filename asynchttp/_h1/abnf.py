@@ -119,3 +119,7 @@ FRAMING_FIELDS: Final = re.compile(rb"\r\n(" + framing_name + rb"):[ \t]*+([^\r]
 
 #: A line end that isn't CRLF: a LF without its CR, or a CR without its LF (which may still be on its way).
 BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
+
+#: The first line of a head that a very old client sends, with empty lines before it: up to its bare LF, or as far as it
+#: came.
+BARE_LF_LINE: Final = re.compile(rb"\n{0,8}+([^\r\n]*+)(\n?+)")

@@ -152,6 +152,7 @@ def test_9112_7_1_1_extensions_beyond_their_bound() -> None:
         (b"a:b\r\nA: \tc \t\r\n", [("a", "b"), ("A", "c")]),
         (b"A:\r\nB: \xe9\r\n", [("A", ""), ("B", "é")]),
         (b"X-Content-Length: 5\r\n", [("X-Content-Length", "5")]),
+        (b"Set-Cookie: a=b\r\nA: b\r\nauthorization: x\r\nTRAILER: c\r\n", [("A", "b")]),
     ],
 )
 def test_9112_7_1_2_trailers(section: bytes, trailers: list[tuple[str, str]]) -> None:
