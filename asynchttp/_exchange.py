@@ -53,6 +53,10 @@ class Engine(Protocol):
 
     def finish(self, exchange: "ServerRequest", trailers: Headers = ()) -> None: ...
 
+    def send_file(
+        self, exchange: "ServerRequest", file: Any, offset: int, count: int | None
+    ) -> "asyncio.Future[None]": ...
+
     def set_close_callback(self, exchange: "ServerRequest", callback: Callable[[], Any] | None) -> None: ...
 
     def detach(self, exchange: "ServerRequest") -> IOStream: ...
@@ -198,6 +202,9 @@ class ServerRequest(httputil.HTTPServerRequest):
     def finish(self, trailers: Headers = ()) -> None:
         self.engine.finish(self, trailers)
 
+    def send_file(self, file: Any, offset: int = 0, count: int | None = None) -> "asyncio.Future[None]":
+        return self.engine.send_file(self, file, offset, count)
+
     def body_chunks(self) -> BodyChunks:
         """The pieces of the body as they come: ``async for chunk in request.body_chunks()``.
 
@@ -297,6 +304,27 @@ class Exchange(HTTPConnection):
         Raises: :exc:`HTTPOutputError` for more than ``Content-Length``, or after :meth:`finish`.
         """
         return self._engine.write(self._request, chunk)
+
+    @tells_when_written(at=3)
+    def send_file(self, file: Any, offset: int = 0, count: int | None = None) -> "asyncio.Future[None]":
+        """Write octets of a file into the body: behind :meth:`write_headers`, among writes, framed as they are.
+
+        The kernel moves the octets where it can (``sendfile``, without TLS), a thread reads them elsewhere. Others have
+        their turn after each 256 KiB; but while the kernel reads a piece from the disk all wait.
+
+        Args:
+            file: a path, or an open regular file; it may be closed at once, and its position doesn't matter.
+            offset: octet of the file to begin with.
+            count: octets; default: all that there are, or all that ``Content-Length`` leaves. Of a file that grows
+                meanwhile no more is sent. One that shrinks is an error: logged, and the connection is cut.
+
+        Returns: as :meth:`write`. Until it is done nothing may be written; :meth:`finish` may be called, and takes
+            effect behind the file. Cancelling it cuts the connection. Nothing is sent in answer to HEAD.
+        Raises:
+            HTTPOutputError: no head was written; ``count`` is more than ``Content-Length`` leaves.
+            OSError: the file can't be opened. ValueError: it isn't a regular one.
+        """
+        return self._engine.send_file(self._request, file, offset, count)
 
     def finish(self, trailers: Headers = ()) -> None:
         """End the response.

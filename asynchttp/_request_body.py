@@ -21,13 +21,13 @@ from typing import Any
 
 from asynchttp import httputil
 from asynchttp._exchange import Context, ServerRequest
+from asynchttp._filebody import FileWriter
 from asynchttp._h1 import chunked, framing, serializer
 from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
 from asynchttp._h1.head import Tail
 from asynchttp._h1.states import Reading, Writing
 from asynchttp._interfaces import HTTPMessageDelegate, tell_closed
 from asynchttp._parameters import HTTP1ConnectionParameters
-from asynchttp._response import ResponseWriter
 from asynchttp.iostream import IOStream
 
 __all__ = ["RequestBodyReader"]
@@ -36,7 +36,7 @@ _R_HEAD, _R_BODY, _R_DONE, _R_TUNNEL = Reading.HEAD, Reading.BODY, Reading.DONE,
 _W_HEAD, _W_DONE = Writing.HEAD, Writing.DONE
 
 
-class RequestBodyReader(ResponseWriter):
+class RequestBodyReader(FileWriter):
     """Reads the bodies of the requests of one connection, one at a time."""
 
     __slots__ = (

@@ -33,7 +33,11 @@ from asynchttp._sweep import Sweep
 from asynchttp.iostream import IOStream, StreamClosedError
 from asynchttp.log import app_log, gen_log
 
-__all__ = ["ResponseWriter"]
+__all__ = ["TURN_SIZE", "ResponseWriter"]
+
+#: Octets of a body after which a handler that awaits its writes lets others have their turn, though the kernel would
+#: take more: while 100 clients begin a large download, a small request of another waits for 100 such pieces.
+TURN_SIZE: Final = 262144
 
 #: Pieces of output that are collected while corked; more, or one larger than the size, go out at once.
 _CORKED_PIECES: Final = 32
@@ -42,7 +46,7 @@ _CORKED_SIZE: Final = 65536
 #: Requests whose successful response has no body.
 _BODILESS: Final = frozenset(("HEAD", "CONNECT"))
 
-_W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED, _W_UPGRADE = Writing
+_W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED, _W_UPGRADE, _W_FILE = Writing
 
 
 class ResponseWriter:
@@ -52,6 +56,7 @@ class ResponseWriter:
         "_close_callback",
         "_corked",
         "_done",
+        "_ending",
         "_exchange",
         "_flushing",
         "_keep_alive",
@@ -64,6 +69,7 @@ class ResponseWriter:
         "_raw_memo_size",
         "_stalled_size",
         "_sweep",
+        "_unbroken",
         "_upgrading",
         "_write_waiters",
         "_writing",
@@ -101,6 +107,10 @@ class ResponseWriter:
         self._upgrading: ServerRequest | None = None
         # Invariant: empty unless the kernel hasn't taken everything.
         self._write_waiters: list[asyncio.Future[None]] = []
+        # Octets of body that went out since a writer was told to wait.
+        self._unbroken = 0
+        # Trailers of a response that was finished while a file of it is being sent.
+        self._ending: Headers | None = None
         # What will wait if the client takes nothing more of it: see check_time.
         self._stalled_size = 0
 
@@ -139,6 +149,12 @@ class ResponseWriter:
         self._stalled_size += size
         future: asyncio.Future[None] = self._loop.create_future()
         self._write_waiters.append(future)
+        return future
+
+    def _next_turn(self) -> "asyncio.Future[None]":
+        """A future that is done when others have had their turn."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._loop.call_soon(_resolve, future)
         return future
 
     def _flush(self) -> None:
@@ -300,6 +316,8 @@ class ResponseWriter:
                 self._cut(exchange)
                 raise HTTPOutputError("Tried to write more data than Content-Length")
             self._left -= len(data)
+        elif self._writing is _W_FILE:
+            raise HTTPOutputError("a file is being sent: wait for it")
         return data
 
     def write(self, exchange: ServerRequest, data: Any) -> "asyncio.Future[None]":
@@ -324,7 +342,14 @@ class ResponseWriter:
             self._raw = raw.RawResponse(exchange.method or "")
             self._remember_raw(data)
         data = self._framed(exchange, data)
-        return self._put(data) if data else self._done
+        if not data:
+            return self._done
+        done = self._put(data)
+        self._unbroken += len(data)
+        if self._unbroken < TURN_SIZE:
+            return done
+        self._unbroken = 0
+        return self._next_turn() if done is self._done else done
 
     def _raw_octets(self, exchange: ServerRequest, data: bytes) -> bytes:
         if self._raw is None:
@@ -358,7 +383,9 @@ class ResponseWriter:
             self._seal(exchange)
             return
         writing = self._writing
-        last_chunk = self._last_chunk(exchange, trailers) if trailers else chunked.LAST_CHUNK
+        last_chunk = chunked.LAST_CHUNK
+        if trailers and writing is not _W_FILE:
+            last_chunk = self._last_chunk(exchange, trailers)
         if writing is _W_RAW:
             if self._raw is not None:
                 missing = self._raw.finish()
@@ -378,6 +405,11 @@ class ResponseWriter:
         elif writing is _W_LENGTH and self._left:
             self._cut(exchange)
             raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
+        elif writing is _W_FILE:
+            if self._ending is not None:
+                raise HTTPOutputError("this request was finished before")
+            self._ending = trailers
+            return
         self._finished(exchange)
 
     def _last_chunk(self, exchange: ServerRequest, trailers: Headers) -> bytes:
@@ -461,7 +493,7 @@ class ResponseWriter:
 
     def answering(self, exchange: ServerRequest) -> bool:
         """Whether ``exchange`` still has to be finished, and its client is there."""
-        return exchange is self._exchange
+        return exchange is self._exchange and self._ending is None
 
     def abandon(self, exchange: ServerRequest) -> None:
         """The handler was cancelled: its client can only be told by the end of the connection."""
@@ -478,6 +510,11 @@ class ResponseWriter:
         callback, self._close_callback = self._close_callback, None
         if callback is not None:
             self.stream.io_loop.add_callback(callback)
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _pairs(headers: Headers) -> Iterable[tuple[str, str]]:

@@ -5,6 +5,7 @@
 >>> server = HTTPServer(handle)
 """
 
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from asynchttp import _dispatch
 from asynchttp._context import PeerContext
 from asynchttp._interfaces import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
 from asynchttp._legacy.arguments import accepts_io_loop
+from asynchttp._response import TURN_SIZE
 from asynchttp._sweep import Sweep
 from asynchttp.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
 from asynchttp.httputil import HTTPRequest
@@ -116,6 +118,9 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         return self.conn_params.no_keep_alive
 
     def add_sockets(self, sockets: Any) -> None:
+        sockets = list(sockets)
+        for sock in sockets:
+            _bound_unsent(sock)
         super().add_sockets(sockets)
         if self._sweep is None:
             assert self.io_loop is not None
@@ -156,6 +161,16 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""
         for connection in list(self._connections):
             await connection.close()
+
+
+def _bound_unsent(sock: socket.socket) -> None:
+    """Let the connections of a listening socket keep little for a client that reads slowly.
+
+    The kernel would take up to 4 MiB for each at once: that costs its memory, and our other clients the time that it
+    takes to copy. What is on the way to a fast client doesn't count.
+    """
+    if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, TURN_SIZE)
 
 
 class _CallableAdapter(HTTPMessageDelegate):

@@ -395,6 +395,10 @@ class HTTPServerRequest:
         """
         return self.connection.write(chunk, callback)
 
+    def send_file(self, file: Any, offset: int = 0, count: int | None = None) -> Any:
+        """Write octets of a file into the body, behind the head: ``request.connection.send_file``."""
+        return self.connection.send_file(file, offset, count)
+
     def finish(self, trailers: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         """End the response.  Raises :exc:`HTTPOutputError` the second time.  Source: Tornado up to 5.1.
 

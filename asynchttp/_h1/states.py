@@ -52,6 +52,8 @@ class Writing(enum.IntEnum):
     """nothing can be written any more"""
     UPGRADE = 8
     """nothing by us: ``101`` was sent, and the stream waits for who speaks the other protocol"""
+    FILE = 9
+    """a body, of which a file is being sent: nothing else may come between"""
 
 
 NEXT_READING: Final[dict[tuple[Reading, str], Reading]] = {
@@ -64,6 +66,8 @@ NEXT_READING: Final[dict[tuple[Reading, str], Reading]] = {
     **{(state, "close"): Reading.CLOSED for state in Reading},
 }
 
+_BODIES: Final = (Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
+
 NEXT_WRITING: Final[dict[tuple[Writing, str], Writing]] = {
     (Writing.IDLE, "request head"): Writing.HEAD,
     (Writing.HEAD, "head with length"): Writing.LENGTH,
@@ -73,13 +77,11 @@ NEXT_WRITING: Final[dict[tuple[Writing, str], Writing]] = {
     (Writing.HEAD, "interim head"): Writing.HEAD,
     (Writing.HEAD, "head of 101"): Writing.UPGRADE,
     (Writing.UPGRADE, "nobody came"): Writing.DONE,
-    **{
-        (state, "finish"): Writing.DONE for state in (Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
-    },
-    **{
-        (state, "cut"): Writing.DONE
-        for state in (Writing.HEAD, Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
-    },
+    **{(state, "finish"): Writing.DONE for state in _BODIES},
+    **{(state, "cut"): Writing.DONE for state in (Writing.HEAD, *_BODIES)},
+    **{(Writing.FILE, f"end of the file in {state.name}"): state for state in _BODIES},
+    **{(state, "file"): Writing.FILE for state in _BODIES},
+    (Writing.FILE, "cut"): Writing.DONE,
     (Writing.HEAD, "whole response"): Writing.DONE,
     (Writing.DONE, "restart"): Writing.IDLE,
     (Writing.IDLE, "whole response"): Writing.DONE,

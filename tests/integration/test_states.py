@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import pathlib
+import typing
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -68,6 +70,11 @@ def check(trail: list[Pair]) -> None:
             assert (next_reading, next_writing) == RESTART[1], trail
 
 
+#: Larger than what is read and written at once.
+LARGE_FILE = pathlib.Path(typing.__file__)
+LARGE_SIZE = LARGE_FILE.stat().st_size
+assert LARGE_SIZE > 65536
+
 START_LINE = ResponseStartLine("HTTP/1.1", 200, "OK")
 
 
@@ -98,6 +105,18 @@ async def answer(request: Any) -> None:
     elif path == "/chunked":
         head(request)
         await request.write(b"hi")
+        request.finish()
+    elif path == "/file":
+        head(request)
+        await request.send_file(LARGE_FILE)
+        request.finish()
+    elif path == "/file-length":
+        head(request, ("Content-Length", str(LARGE_SIZE)))
+        request.send_file(LARGE_FILE)
+        request.finish()
+    elif path == "/file-raw":
+        request.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % LARGE_SIZE)
+        await request.send_file(LARGE_FILE)
         request.finish()
     elif path == "/interim":
         request.connection.write_headers(ResponseStartLine("", 103, "Early Hints"), HTTPHeaders())
@@ -150,11 +169,11 @@ async def walking(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Callab
 TRAFFIC: dict[str, tuple[bytes, str]] = {
     **{
         name: (build_request(f"/{name}") * 2 + build_request("/respond", "Connection: close"), "")
-        for name in ("respond", "later", "raw", "length", "chunked", "interim")
+        for name in ("respond", "later", "raw", "length", "chunked", "interim", "file", "file-length", "file-raw")
     },
     **{
         f"{name}, HTTP/1.0": (build_request(f"/{name}", version="HTTP/1.0"), "")
-        for name in ("respond", "later", "raw", "length", "chunked", "interim")
+        for name in ("respond", "later", "raw", "length", "chunked", "interim", "file")
     },
     **{
         name: (build_request("/respond") + build_request(f"/{name}"), "ZeroDivisionError")
@@ -264,7 +283,7 @@ async def test_every_state_is_walked(monkeypatch: pytest.MonkeyPatch, expect_log
     assert {state for step in reading for state in step} == set(Reading)
     assert {state for step in writing for state in step} == set(Writing)
     begun = (Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
-    assert {after for before, after in writing if before is Writing.HEAD} == set(Writing)
+    assert {after for before, after in writing if before is Writing.HEAD} == set(Writing) - {Writing.FILE}
     assert all((state, Writing.DONE) in writing for state in begun)
 
 

@@ -42,6 +42,7 @@ FLOORS = [
         "_decompress",
         "_dispatch",
         "_exchange",
+        "_filebody",
         "_parameters",
         "_request_body",
         "_response",
