@@ -27,7 +27,7 @@ from asynchttp._exchange import Context, Headers, ServerRequest
 from asynchttp._h1 import abnf, chunked, framing, raw, serializer
 from asynchttp._h1 import trailers as h1_trailers
 from asynchttp._h1.errors import HTTPInputError, HTTPOutputError
-from asynchttp._h1.states import Writing
+from asynchttp._h1.states import Reading, Writing
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._sweep import Sweep
 from asynchttp.iostream import IOStream, StreamClosedError
@@ -42,6 +42,8 @@ TURN_SIZE: Final = 262144
 #: Pieces of output that are collected while corked; more, or one larger than the size, go out at once.
 _CORKED_PIECES: Final = 32
 _CORKED_SIZE: Final = 65536
+
+_R_DONE: Final = Reading.DONE
 
 #: Requests whose successful response has no body.
 _BODILESS: Final = frozenset(("HEAD", "CONNECT"))
@@ -67,6 +69,7 @@ class ResponseWriter:
         "_raw_memo_end",
         "_raw_memo_octets",
         "_raw_memo_size",
+        "_reading",
         "_stalled_size",
         "_sweep",
         "_unbroken",
@@ -79,6 +82,7 @@ class ResponseWriter:
     )
 
     _sweep: Sweep
+    _reading: Reading
 
     def __init__(self, stream: IOStream, params: HTTP1ConnectionParameters, context: Context) -> None:
         self.stream = stream
@@ -120,6 +124,10 @@ class ResponseWriter:
 
     def _end(self) -> None:
         """The last word has been said."""
+        raise NotImplementedError
+
+    def _can_drain(self) -> bool:
+        """Whether what is left of the request's body can be read and dropped."""
         raise NotImplementedError
 
     # -- output ----------------------------------------------------------------------------------------------------
@@ -205,6 +213,7 @@ class ResponseWriter:
             and self._keep_alive
             and exchange.tail.minor
             and exchange.method not in _BODILESS
+            and self._reading is _R_DONE
         ):
             message = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), self._sweep.date_line, body)
         else:
@@ -229,6 +238,8 @@ class ResponseWriter:
         encoded = serializer.encode_fields(fields)
         own = b"" if "date" in names else self._sweep.date_line
         has_body = serializer.may_have_body(exchange.method or "", status)
+        if self._reading is not _R_DONE and not self._can_drain():
+            self._keep_alive = False
         if exchange.method == "CONNECT" and status < 300:  # a tunnel, which nobody took over (RFC 9110 §9.3.6)
             self._keep_alive = False
             has_body = False

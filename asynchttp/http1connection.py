@@ -61,7 +61,7 @@ _REQUESTS_PER_TURN: Final = 16
 #: Seconds after which a half-closed peer counts as gone: long enough for ``printf … | nc`` to get its answer.
 _HALF_CLOSED_GRACE: Final = 1.0
 
-_R_HEAD, _R_BODY, _R_DONE, _R_TUNNEL, _R_LINGER, _R_CLOSED = Reading
+_R_HEAD, _R_BODY, _R_DONE, _R_TUNNEL, _R_LINGER, _R_CLOSED, _R_DRAIN = Reading
 _W_HEAD, _W_DONE, _W_CLOSED = Writing.HEAD, Writing.DONE, Writing.CLOSED
 
 
@@ -168,6 +168,13 @@ class HTTP1ServerConnection(RequestBodyReader):
             self._linger_left -= len(data)
             if self._linger_left < 0:
                 self.stream.close()
+        elif self._reading is _R_DRAIN and not self._input:
+            position = self._drain(data, 0)
+            if position < len(data):
+                if self._pauses & Pause.WRITE:
+                    self._keep(data, position)
+                else:
+                    self._consume(data, position)
         elif self._reading is not _R_CLOSED:
             buffer = self._append(data)
             if self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE:
@@ -224,6 +231,15 @@ class HTTP1ServerConnection(RequestBodyReader):
     def _continue(self) -> None:
         """Look at ``_input`` again, now that the exchange before it is over or the client reads again."""
         self._continuing = False
+        if self._reading is _R_DRAIN:
+            self._position = self._drain(self._input, self._position)
+            if self._position == len(self._input):
+                self._drop_input()
+            if self._reading is _R_DRAIN:
+                self._unpause(Pause.PIPELINE)
+                if self._eof_since is not None:
+                    self._end()
+                return
         if self._reading is _R_BODY:
             if self._awaited is not None or self._receiver is None:
                 return
@@ -461,6 +477,9 @@ class HTTP1ServerConnection(RequestBodyReader):
         elif self._reading is _R_LINGER:
             if elapsed > params.linger_timeout:
                 self.stream.close()
+        elif self._reading is _R_DRAIN:
+            if elapsed > params.header_timeout:
+                self.stream.close()
         elif self._eof_since is not None and now - self._eof_since > _HALF_CLOSED_GRACE:
             self._tell_close()
             self.stream.peer_has_gone()
@@ -470,6 +489,9 @@ class HTTP1ServerConnection(RequestBodyReader):
     def _restart(self) -> None:
         # HOT: once per response.
         if self._reading is not _R_DONE:  # answered before the request was read: the rest is of no use
+            if self._can_drain():
+                self._begin_drain()
+                return
             self._keep_alive = False
             self._writing = _W_DONE
             if not self._corked:

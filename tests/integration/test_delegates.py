@@ -311,20 +311,6 @@ async def test_input_error_of_a_delegate_is_the_peers_fault() -> None:
         assert response.body == b"no such thing\n"
 
 
-@pytest.mark.parametrize("where", ["headers_received", "data_received"])
-async def test_early_answer_ends_the_connection_behind_it(where: str) -> None:
-    app = App(**{where: lambda recorder: recorder.answer(b"enough")})
-    async with run_server(app, chunk_size=2) as server, await server.connect() as client:
-        response = await client.request(POST + GET)
-        assert response.body == b"enough"
-        assert await client.read_to_end() == b""
-        await finished(app, client)
-    assert app.names.count("start_request") == 1
-    assert app.names.count("data_received") == (where == "data_received")
-    assert "finish" not in app.names
-    assert app.names.count("on_connection_close") == 1
-
-
 async def test_early_answer_to_a_request_without_body_keeps_the_connection() -> None:
     app = App(headers_received=lambda recorder: recorder.answer(b"early"))
     async with run_server(app) as server, await server.connect() as client:
