@@ -28,11 +28,10 @@ whole and valid; two requests of one connection in progress.
 """
 
 import enum
-import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from asynchttp import _dispatch
+from asynchttp import _dispatch, _peerwatch
 from asynchttp._client import ClientConnection
 from asynchttp._context import PeerContext
 from asynchttp._dispatch import Style
@@ -47,12 +46,6 @@ from asynchttp._request_body import RequestBodyReader
 from asynchttp._sweep import Sweep
 from asynchttp.iostream import IOStream, StreamClosedError
 from asynchttp.log import gen_log
-
-try:
-    import fcntl
-    import termios
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Exchange", "HTTP1Connection", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
 
@@ -398,6 +391,9 @@ class HTTP1ServerConnection(RequestBodyReader):
             self._end()  # between requests; or a premature end: the handler doesn't run
         elif self._reading is _R_LINGER and not self.stream.writing():
             self.stream.close()
+        else:
+            # The answer may never come, and a client that has really gone doesn't wait for it.
+            _peerwatch.probe(self.stream.socket)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._reading = _R_CLOSED
@@ -456,7 +452,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         # `_since` may lag behind by one period: no deadline comes early.
         elapsed = now - self._since - self._sweep.period
         if self._pauses is not _NO_PAUSE and self._pauses & Pause.WRITE:
-            waiting = self.stream.write_buffer_size() + _unacknowledged(self.stream.socket)
+            waiting = self.stream.write_buffer_size() + _peerwatch.unacknowledged(self.stream.socket)
             if waiting != self._stalled_size:
                 self._stalled_size = waiting
                 self._stalled_since = now
@@ -483,6 +479,8 @@ class HTTP1ServerConnection(RequestBodyReader):
         elif self._eof_since is not None and now - self._eof_since > _HALF_CLOSED_GRACE:
             self._tell_close()
             self.stream.peer_has_gone()
+            if _peerwatch.lost(self.stream.socket):
+                self.stream.close()
 
     # -- the end of an exchange ------------------------------------------------------------------------------------
 
@@ -566,20 +564,6 @@ class HTTP1ServerConnection(RequestBodyReader):
     async def close(self) -> None:
         """Close at once, whatever is in progress.  Source: Tornado."""
         self.stream.close()
-
-
-def _unacknowledged(sock: Any) -> int:
-    """Octets that the kernel holds for the peer; 0 where it doesn't tell.
-
-    It may hold megabytes, and asks for more only when a third has gone: hours, for a slow reader that lives.
-    """
-    if fcntl is None or sock is None:
-        return 0
-    try:
-        size: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-    except OSError:
-        return 0
-    return size
 
 
 #: Tornado's name for the client's side, which a program makes itself.

@@ -21,6 +21,7 @@ FLOORS = [
     [
         "_basestream",
         "_fdtransport",
+        "_peerwatch",
         "_legacy.resolve",
         "_reads",
         "_resolver",
