@@ -288,6 +288,10 @@ class Exchange(HTTPConnection):
         else the end of the connection. Nothing else is added but ``Connection`` where the connection's fate differs
         from what the client expects.
 
+        An interim response (``103 Early Hints``, any ``1xx`` but 101) has no body, and may be written any number of
+        times before the head; HTTP/1.0 clients don't get it. Behind ``101``, and ``2xx`` to CONNECT, :meth:`finish` and
+        then :meth:`detach` take the stream.
+
         Returns: a future that is done when the octets have been handed to the kernel; it has failed with
         :exc:`StreamClosedError` if the client has gone.
         Raises:

@@ -280,10 +280,14 @@ class ResponseWriter:
         body = _body_octets(chunk) if chunk else b""
         status = start_line.code
         head = serializer.status_line(status, start_line.reason) + serializer.encode_fields(_pairs(headers))
+        lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
+        # RFC 9110 §8.6, RFC 9112 §6.1: MUST NOT be there
+        tunnel = exchange.method == "CONNECT" and 200 <= status < 300
+        if (status < 200 or tunnel) and (body or lengths or codings):
+            raise ValueError(f"a response with status {status} to {exchange.method} has no body, and no length of one")
         if status < 200 and status != 101:  # interim; HTTP/1.0 doesn't know them (RFC 9110 §15.2)
             return self._put(head + b"\r\n") if exchange.tail.minor else self._done
-        lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
-        if status == 101:
+        if status == 101 or tunnel:
             self._writing = _W_UPGRADE
         elif not serializer.may_have_body(exchange.method or "", status):
             self._writing, self._left = _W_LENGTH, 0
@@ -305,7 +309,7 @@ class ResponseWriter:
         options = framing.list_members([v.encode("latin-1") for v in headers.get_list("Connection")])
         if b"close" in options:
             self._keep_alive = False
-        elif status != 101 and not (b"keep-alive" in options and self._keep_alive):
+        elif self._writing is not _W_UPGRADE and not (b"keep-alive" in options and self._keep_alive):
             head += self._connection_field(exchange)
         head += b"\r\n"
         if body:
