@@ -60,7 +60,11 @@ class Engine(Protocol):
 
     def write(self, exchange: "ServerRequest", data: Any) -> "asyncio.Future[None]": ...
 
-    def finish(self, exchange: "ServerRequest") -> None: ...
+    def finish(self, exchange: "ServerRequest", trailers: Headers = ()) -> None: ...
+
+    def send_file(
+        self, exchange: "ServerRequest", file: Any, offset: int, count: int | None
+    ) -> "asyncio.Future[None]": ...
 
     def set_close_callback(self, exchange: "ServerRequest", callback: Callable[[], Any] | None) -> None: ...
 
@@ -209,8 +213,11 @@ class ServerRequest(httputil.HTTPServerRequest):
             return self.engine.write(self, chunk)
         return self.connection.write(chunk, callback)  # type: ignore[call-arg]  # of tells_when_written
 
-    def finish(self) -> None:
-        self.engine.finish(self)
+    def finish(self, trailers: Headers = ()) -> None:
+        self.engine.finish(self, trailers)
+
+    def send_file(self, file: Any, offset: int = 0, count: int | None = None) -> "asyncio.Future[None]":
+        return self.engine.send_file(self, file, offset, count)
 
     def body_chunks(self) -> BodyChunks:
         """The pieces of the body as they come: ``async for chunk in request.body_chunks()``.
@@ -295,6 +302,10 @@ class Exchange(HTTPConnection):
         else the end of the connection. Nothing else is added but ``Connection`` where the connection's fate differs
         from what the client expects.
 
+        An interim response (``103 Early Hints``, any ``1xx`` but 101) has no body, and may be written any number of
+        times before the head; HTTP/1.0 clients don't get it. Behind ``101``, and ``2xx`` to CONNECT, :meth:`finish` and
+        then :meth:`detach` take the stream.
+
         Returns: a future that is done when the octets have been handed to the kernel; it has failed with
         :exc:`StreamClosedError` if the client has gone.
         Raises:
@@ -312,9 +323,45 @@ class Exchange(HTTPConnection):
         """
         return self._engine.write(self._request, chunk)
 
-    def finish(self) -> None:
-        """End the response.  Raises :exc:`HTTPOutputError` if it isn't whole, or was ended before."""
-        self._engine.finish(self._request)
+    @tells_when_written(at=3)
+    def send_file(self, file: Any, offset: int = 0, count: int | None = None) -> "asyncio.Future[None]":
+        """Write octets of a file into the body: behind :meth:`write_headers`, among writes, framed as they are.
+
+        The kernel moves the octets where it can (``sendfile``, without TLS), a thread reads them elsewhere. Others have
+        their turn after each 256 KiB; but while the kernel reads a piece from the disk all wait.
+
+        Args:
+            file: a path, or an open regular file; it may be closed at once, and its position doesn't matter.
+            offset: octet of the file to begin with.
+            count: octets; default: all that there are, or all that ``Content-Length`` leaves. Of a file that grows
+                meanwhile no more is sent. One that shrinks is an error: logged, and the connection is cut.
+
+        Returns: as :meth:`write`. Until it is done nothing may be written; :meth:`finish` may be called, and takes
+            effect behind the file. Cancelling it cuts the connection. Nothing is sent in answer to HEAD.
+        Raises:
+            HTTPOutputError: no head was written; ``count`` is more than ``Content-Length`` leaves.
+            OSError: the file can't be opened. ValueError: it isn't a regular one.
+        """
+        return self._engine.send_file(self._request, file, offset, count)
+
+    def finish(self, trailers: Headers = ()) -> None:
+        """End the response.
+
+        Args:
+            trailers: fields to send behind the body (RFC 9110 §6.5): what is known only now, as a checksum. The head
+                should announce their names in ``Trailer``. Left out for HEAD and for HTTP/1.0.
+
+        Raises:
+            HTTPOutputError: it isn't whole, or was ended before; or there are trailers, and the response isn't in
+                chunked coding.
+            ValueError: a trailer that isn't allowed to be one, or would split the response; nothing was sent.
+        """
+        self._engine.finish(self._request, trailers)
+
+    @property
+    def trailers(self) -> httputil.HTTPHeaders:
+        """The trailer fields of the request, once its body is complete: ``HTTPServerRequest.trailers``."""
+        return self._request.trailers
 
     def set_close_callback(self, callback: Callable[[], Any] | None) -> None:
         """Call ``callback`` once if the client goes away before the response is finished; ``None`` takes it back."""

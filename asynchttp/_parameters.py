@@ -31,6 +31,8 @@ class HTTP1ConnectionParameters:
     #: after an early last word: how long, and how much, is read and dropped
     linger_timeout: float = 1.0
     linger_size: int = 262144
+    #: take a bare LF as line end in the heads of very old clients that send nothing else; never in chunked framing
+    allow_bare_lf: bool = False
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

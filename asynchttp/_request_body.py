@@ -19,23 +19,25 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from asynchttp import httputil
 from asynchttp._exchange import Context, ServerRequest
+from asynchttp._filebody import FileWriter
 from asynchttp._h1 import chunked, framing, serializer
 from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
 from asynchttp._h1.head import Tail
 from asynchttp._h1.states import Reading, Writing
 from asynchttp._interfaces import HTTPMessageDelegate, tell_closed
 from asynchttp._parameters import HTTP1ConnectionParameters
-from asynchttp._response import ResponseWriter
 from asynchttp.iostream import IOStream
 
 __all__ = ["RequestBodyReader"]
 
 _R_HEAD, _R_BODY, _R_DONE, _R_TUNNEL = Reading.HEAD, Reading.BODY, Reading.DONE, Reading.TUNNEL
+_R_DRAIN = Reading.DRAIN
 _W_HEAD, _W_DONE = Writing.HEAD, Writing.DONE
 
 
-class RequestBodyReader(ResponseWriter):
+class RequestBodyReader(FileWriter):
     """Reads the bodies of the requests of one connection, one at a time."""
 
     __slots__ = (
@@ -49,7 +51,6 @@ class RequestBodyReader(ResponseWriter):
         "_expecting",
         "_head_request",
         "_max_body_size",
-        "_reading",
         "_receiver",
         "_since",
         "_start",
@@ -126,7 +127,36 @@ class RequestBodyReader(ResponseWriter):
 
     def _body_cut(self) -> bool:
         """Whether the client, who won't send any more, left a body without its end."""
+        if self._reading is _R_DRAIN:
+            return not self._input
         return self._reading is _R_BODY and self._awaited is None and not self._input
+
+    # -- answered early ----------------------------------------------------------------------------------------------
+
+    def _can_drain(self) -> bool:
+        """Whether what is left of the body can be read and dropped, so that the connection lives on.
+
+        It must be little, and sure to come: not if the client waits for 100 (Continue) before it sends any.
+        """
+        return self._decoder is None and not self._expecting and self._body_left <= self.params.linger_size
+
+    def _begin_drain(self) -> None:
+        """Read the rest of the body for nobody."""
+        self._reading = _R_DRAIN
+        self._since = self._sweep.now
+        self._awaited = None
+        self._drop_receiver()
+        if self._input or self._corked or self._eof_since is not None:
+            self._continue_later()
+
+    def _drain(self, data: bytes | bytearray, position: int) -> int:
+        """Drop body; returns the index behind it."""
+        size = min(len(data) - position, self._body_left)
+        self._body_left -= size
+        if not self._body_left:
+            self._reading = _R_HEAD
+            self._since = self._sweep.now
+        return position + size
 
     # -- collected ---------------------------------------------------------------------------------------------------
 
@@ -160,8 +190,15 @@ class RequestBodyReader(ResponseWriter):
             return None
         request.body = bytes(self._body)
         self._body = b""
-        self._decoder = None
+        if self._decoder is not None:
+            self._take_trailers(request, self._decoder)
+            self._decoder = None
         return request
+
+    @staticmethod
+    def _take_trailers(request: ServerRequest, decoder: chunked.ChunkedDecoder) -> None:
+        if decoder.trailers:
+            request.trailers = httputil.HTTPHeaders._of_checked(decoder.trailers)
 
     def _drop_body(self) -> None:
         self._body = b""
@@ -179,13 +216,17 @@ class RequestBodyReader(ResponseWriter):
             awaited: an awaitable to wait for before that, or ``None``.
             wanted: whether the body is waited for at once; otherwise :meth:`want_body` says when.
         """
+        self._drop_receiver()  # of the request before, which was answered while its receiver was waited for
+        self._awaited = None
         if exchange is not self._exchange:  # answered, or detached, in headers_received
             if self._reading is not _R_TUNNEL:
                 tell_closed(receiver)
+            if awaited is not None and inspect.isawaitable(awaited):
+                self._run_to_its_end(exchange, awaited)
             return
         self._receiver = receiver
         if awaited is not None and inspect.isawaitable(awaited):
-            self._wait_for_receiver(awaited, wanted)
+            self._wait_for_receiver(exchange, awaited, wanted)
         else:
             self._head_received(wanted)
 
@@ -207,20 +248,31 @@ class RequestBodyReader(ResponseWriter):
             self._expecting = False
             self._put(serializer.CONTINUE)
 
-    def _wait_for_receiver(self, awaitable: Any, wanted: bool | None = None) -> None:
+    def _run_to_its_end(self, exchange: ServerRequest, awaitable: Any) -> "asyncio.Future[Any]":
+        """Let go on what the receiver wants to be awaited: also behind the end of its exchange, to clean up.
+
+        It is never cancelled, as in Tornado.
+        """
+
+        def ended(future: "asyncio.Future[Any]") -> None:
+            if future.cancelled():
+                self.abandon(exchange)
+            elif (error := future.exception()) is not None:
+                self.handler_failed(exchange, error)
+
+        future: asyncio.Future[Any] = asyncio.ensure_future(awaitable, loop=self._loop)
+        future.add_done_callback(ended)
+        return future
+
+    def _wait_for_receiver(self, exchange: ServerRequest, awaitable: Any, wanted: bool | None = None) -> None:
         """Pass on nothing until ``awaitable`` is done.  ``wanted`` is that of :meth:`receive` if it was the head."""
 
         def ready(future: "asyncio.Future[Any]") -> None:
+            if self._awaited is not future:  # another request's turn
+                return
             self._awaited = None
-            error = None if future.cancelled() else future.exception()
-            exchange = self._exchange
-            if exchange is None or self._receiver is None:
-                return
-            if future.cancelled():
-                self.abandon(exchange)
-                return
-            if error is not None:
-                self.handler_failed(exchange, error)
+            if exchange is not self._exchange or self._receiver is None:
+                self._drop_receiver()
                 return
             try:
                 if wanted is not None:
@@ -233,7 +285,7 @@ class RequestBodyReader(ResponseWriter):
             if self._reading is _R_BODY and (self._input or self._eof_since is not None):
                 self._continue_later()
 
-        self._awaited = asyncio.ensure_future(awaitable, loop=self._loop)
+        self._awaited = self._run_to_its_end(exchange, awaitable)
         self._awaited.add_done_callback(ready)
 
     def _pass_body(self, receiver: HTTPMessageDelegate, data: bytes, position: int) -> int:
@@ -261,16 +313,20 @@ class RequestBodyReader(ResponseWriter):
                 raise BodyTooLargeError(f"chunked body too large: more than {self._max_body_size} octets")
             self._expecting = False
             if piece:
+                exchange = self._exchange
                 try:
                     awaitable = receiver.data_received(piece)
                 except Exception as error:
-                    assert self._exchange is not None
-                    self.handler_failed(self._exchange, error)
+                    assert exchange is not None
+                    self.handler_failed(exchange, error)
                     return -1
                 if awaitable is not None and inspect.isawaitable(awaitable):
-                    self._wait_for_receiver(awaitable)
+                    assert exchange is not None
+                    self._wait_for_receiver(exchange, awaitable)
             if complete:
                 return position
+        if self._reading is _R_DRAIN and position < len(data):
+            self._keep(data, position)
         return -1
 
     def _finish_receiver(self) -> None:
@@ -278,6 +334,9 @@ class RequestBodyReader(ResponseWriter):
         exchange = self._exchange
         if self._awaited is None and self._receiver is not None and exchange is not None:
             receiver, self._receiver = self._receiver, None
+            if self._decoder is not None:
+                self._take_trailers(exchange, self._decoder)
+                self._decoder = None
             try:
                 receiver.finish()
             except Exception as error:

@@ -25,18 +25,25 @@ from typing import Any, Final
 from asynchttp import httputil
 from asynchttp._exchange import Context, Headers, ServerRequest
 from asynchttp._h1 import abnf, chunked, framing, raw, serializer
+from asynchttp._h1 import trailers as h1_trailers
 from asynchttp._h1.errors import HTTPInputError, HTTPOutputError
-from asynchttp._h1.states import Writing
+from asynchttp._h1.states import Reading, Writing
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._sweep import Sweep
 from asynchttp.iostream import IOStream, StreamClosedError
 from asynchttp.log import app_log, gen_log
 
-__all__ = ["ResponseWriter"]
+__all__ = ["TURN_SIZE", "ResponseWriter"]
+
+#: Octets of a body after which a handler that awaits its writes lets others have their turn, though the kernel would
+#: take more: while 100 clients begin a large download, a small request of another waits for 100 such pieces.
+TURN_SIZE: Final = 262144
 
 #: Pieces of output that are collected while corked; more, or one larger than the size, go out at once.
 _CORKED_PIECES: Final = 32
 _CORKED_SIZE: Final = 65536
+
+_R_DONE: Final = Reading.DONE
 
 #: Requests whose successful response has no body.
 _BODILESS: Final = frozenset(("HEAD", "CONNECT"))
@@ -46,7 +53,7 @@ _SPECIAL_FIELDS: Final = frozenset((b"connection", b"content-length", b"date", b
 _ORDINARY_STATUSES: Final = frozenset((200, 201, 202, 301, 302, 303, 307, 400, 401, 403, 404, 405, 409, 422, 429, 500))
 _match_lines: Final = abnf.FIELD_BLOCK.fullmatch
 
-_W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED, _W_UPGRADE = Writing
+_W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED, _W_UPGRADE, _W_FILE = Writing
 
 
 class ResponseWriter:
@@ -56,6 +63,7 @@ class ResponseWriter:
         "_close_callback",
         "_corked",
         "_done",
+        "_ending",
         "_exchange",
         "_flushing",
         "_keep_alive",
@@ -66,8 +74,10 @@ class ResponseWriter:
         "_raw_memo_end",
         "_raw_memo_octets",
         "_raw_memo_size",
+        "_reading",
         "_stalled_size",
         "_sweep",
+        "_unbroken",
         "_upgrading",
         "_write_waiters",
         "_writing",
@@ -77,6 +87,7 @@ class ResponseWriter:
     )
 
     _sweep: Sweep
+    _reading: Reading
 
     def __init__(self, stream: IOStream, params: HTTP1ConnectionParameters, context: Context) -> None:
         self.stream = stream
@@ -105,6 +116,10 @@ class ResponseWriter:
         self._upgrading: ServerRequest | None = None
         # Invariant: empty unless the kernel hasn't taken everything.
         self._write_waiters: list[asyncio.Future[None]] = []
+        # Octets of body that went out since a writer was told to wait.
+        self._unbroken = 0
+        # Trailers of a response that was finished while a file of it is being sent.
+        self._ending: Headers | None = None
         # What will wait if the client takes nothing more of it: see check_time.
         self._stalled_size = 0
 
@@ -114,6 +129,10 @@ class ResponseWriter:
 
     def _end(self) -> None:
         """The last word has been said."""
+        raise NotImplementedError
+
+    def _can_drain(self) -> bool:
+        """Whether what is left of the request's body can be read and dropped."""
         raise NotImplementedError
 
     # -- output ----------------------------------------------------------------------------------------------------
@@ -143,6 +162,12 @@ class ResponseWriter:
         self._stalled_size += size
         future: asyncio.Future[None] = self._loop.create_future()
         self._write_waiters.append(future)
+        return future
+
+    def _next_turn(self) -> "asyncio.Future[None]":
+        """A future that is done when others have had their turn."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._loop.call_soon(_resolve, future)
         return future
 
     def _flush(self) -> None:
@@ -193,6 +218,7 @@ class ResponseWriter:
             and self._keep_alive
             and exchange.tail.minor
             and exchange.method not in _BODILESS
+            and self._reading is _R_DONE
         ):
             message = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), self._sweep.date_line, body)
         else:
@@ -221,6 +247,7 @@ class ResponseWriter:
                     and self._keep_alive
                     and exchange.tail.minor
                     and exchange.method not in _BODILESS
+                    and self._reading is _R_DONE
                     and _match_lines(block)
                     and block.count(b"\n") == len(lines)
                 ):
@@ -247,6 +274,8 @@ class ResponseWriter:
         encoded = serializer.encode_fields(fields)
         own = b"" if "date" in names else self._sweep.date_line
         has_body = serializer.may_have_body(exchange.method or "", status)
+        if self._reading is not _R_DONE and not self._can_drain():
+            self._keep_alive = False
         if exchange.method == "CONNECT" and status < 300:  # a tunnel, which nobody took over (RFC 9110 §9.3.6)
             self._keep_alive = False
             has_body = False
@@ -287,10 +316,14 @@ class ResponseWriter:
         body = _body_octets(chunk) if chunk else b""
         status = start_line.code
         head = serializer.status_line(status, start_line.reason) + serializer.encode_fields(_pairs(headers))
+        lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
+        # RFC 9110 §8.6, RFC 9112 §6.1: MUST NOT be there
+        tunnel = exchange.method == "CONNECT" and 200 <= status < 300
+        if (status < 200 or tunnel) and (body or lengths or codings):
+            raise ValueError(f"a response with status {status} to {exchange.method} has no body, and no length of one")
         if status < 200 and status != 101:  # interim; HTTP/1.0 doesn't know them (RFC 9110 §15.2)
             return self._put(head + b"\r\n") if exchange.tail.minor else self._done
-        lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
-        if status == 101:
+        if status == 101 or tunnel:
             self._writing = _W_UPGRADE
         elif not serializer.may_have_body(exchange.method or "", status):
             self._writing, self._left = _W_LENGTH, 0
@@ -312,7 +345,7 @@ class ResponseWriter:
         options = framing.list_members([v.encode("latin-1") for v in headers.get_list("Connection")])
         if b"close" in options:
             self._keep_alive = False
-        elif status != 101 and not (b"keep-alive" in options and self._keep_alive):
+        elif self._writing is not _W_UPGRADE and not (b"keep-alive" in options and self._keep_alive):
             head += self._connection_field(exchange)
         head += b"\r\n"
         if body:
@@ -334,6 +367,8 @@ class ResponseWriter:
                 self._cut(exchange)
                 raise HTTPOutputError("Tried to write more data than Content-Length")
             self._left -= len(data)
+        elif self._writing is _W_FILE:
+            raise HTTPOutputError("a file is being sent: wait for it")
         return data
 
     def write(self, exchange: ServerRequest, data: Any) -> "asyncio.Future[None]":
@@ -358,7 +393,14 @@ class ResponseWriter:
             self._raw = raw.RawResponse(exchange.method or "")
             self._remember_raw(data)
         data = self._framed(exchange, data)
-        return self._put(data) if data else self._done
+        if not data:
+            return self._done
+        done = self._put(data)
+        self._unbroken += len(data)
+        if self._unbroken < TURN_SIZE:
+            return done
+        self._unbroken = 0
+        return self._next_turn() if done is self._done else done
 
     def _raw_octets(self, exchange: ServerRequest, data: bytes) -> bytes:
         if self._raw is None:
@@ -385,13 +427,16 @@ class ResponseWriter:
             self._raw_memo_end = end
             self._raw_memo_size = end + told.body_length
 
-    def finish(self, exchange: ServerRequest) -> None:
+    def finish(self, exchange: ServerRequest, trailers: Headers = ()) -> None:
         """End the response."""
         # HOT: once per response in raw mode.
         if exchange is not self._exchange and not self._claim(exchange):
             self._seal(exchange)
             return
         writing = self._writing
+        last_chunk = chunked.LAST_CHUNK
+        if trailers and writing is not _W_FILE:
+            last_chunk = self._last_chunk(exchange, trailers)
         if writing is _W_RAW:
             if self._raw is not None:
                 missing = self._raw.finish()
@@ -407,11 +452,26 @@ class ResponseWriter:
             self._await_upgrade(exchange)
             return
         elif writing is _W_CHUNKED:
-            self._put(chunked.LAST_CHUNK)
+            self._put(last_chunk)
         elif writing is _W_LENGTH and self._left:
             self._cut(exchange)
             raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
+        elif writing is _W_FILE:
+            if self._ending is not None:
+                raise HTTPOutputError("this request was finished before")
+            self._ending = trailers
+            return
         self._finished(exchange)
+
+    def _last_chunk(self, exchange: ServerRequest, trailers: Headers) -> bytes:
+        """The end of a body in chunked coding, with trailer fields.
+
+        Where the request rules that coding out nobody sees them, and the handler needn't know.
+        """
+        section = h1_trailers.encode_section(_pairs(trailers))
+        if self._writing is not _W_CHUNKED and exchange.tail.minor and exchange.method != "HEAD":
+            raise HTTPOutputError("trailer fields need the chunked coding: a head without Content-Length")
+        return chunked.LAST_CHUNK_LINE + section
 
     def _await_upgrade(self, exchange: ServerRequest) -> None:
         """101 was sent: :meth:`detach` may come now, in this turn of the loop."""
@@ -484,7 +544,7 @@ class ResponseWriter:
 
     def answering(self, exchange: ServerRequest) -> bool:
         """Whether ``exchange`` still has to be finished, and its client is there."""
-        return exchange is self._exchange
+        return exchange is self._exchange and self._ending is None
 
     def abandon(self, exchange: ServerRequest) -> None:
         """The handler was cancelled: its client can only be told by the end of the connection."""
@@ -501,6 +561,11 @@ class ResponseWriter:
         callback, self._close_callback = self._close_callback, None
         if callback is not None:
             self.stream.io_loop.add_callback(callback)
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _pairs(headers: Headers) -> Iterable[tuple[str, str]]:

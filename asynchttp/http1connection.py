@@ -28,11 +28,10 @@ whole and valid; two requests of one connection in progress.
 """
 
 import enum
-import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from asynchttp import _dispatch
+from asynchttp import _dispatch, _peerwatch
 from asynchttp._client import ClientConnection
 from asynchttp._context import PeerContext
 from asynchttp._dispatch import Style
@@ -48,12 +47,6 @@ from asynchttp._sweep import Sweep
 from asynchttp.iostream import IOStream, StreamClosedError
 from asynchttp.log import gen_log
 
-try:
-    import fcntl
-    import termios
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 __all__ = ["Exchange", "HTTP1Connection", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
 
 #: Pipelined requests that one connection gets answered before other connections have their turn.
@@ -61,7 +54,7 @@ _REQUESTS_PER_TURN: Final = 16
 #: Seconds after which a half-closed peer counts as gone: long enough for ``printf … | nc`` to get its answer.
 _HALF_CLOSED_GRACE: Final = 1.0
 
-_R_HEAD, _R_BODY, _R_DONE, _R_TUNNEL, _R_LINGER, _R_CLOSED = Reading
+_R_HEAD, _R_BODY, _R_DONE, _R_TUNNEL, _R_LINGER, _R_CLOSED, _R_DRAIN = Reading
 _W_HEAD, _W_DONE, _W_CLOSED = Writing.HEAD, Writing.DONE, Writing.CLOSED
 
 
@@ -168,6 +161,13 @@ class HTTP1ServerConnection(RequestBodyReader):
             self._linger_left -= len(data)
             if self._linger_left < 0:
                 self.stream.close()
+        elif self._reading is _R_DRAIN and not self._input:
+            position = self._drain(data, 0)
+            if position < len(data):
+                if self._pauses & Pause.WRITE:
+                    self._keep(data, position)
+                else:
+                    self._consume(data, position)
         elif self._reading is not _R_CLOSED:
             buffer = self._append(data)
             if self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE:
@@ -211,7 +211,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                 elif abnf.BARE_LINE_END.search(buffer, max(0, searched - 1)):
                     raise HTTPInputError("a line that doesn't end with CRLF")
             except HTTPInputError as error:
-                self._refuse(error, head=buffer[begin : begin + 5])
+                self._refuse_head(error, buffer, begin, searched)
             return
         self._drop_input()
         self._consume(bytes(buffer), 0)
@@ -224,6 +224,15 @@ class HTTP1ServerConnection(RequestBodyReader):
     def _continue(self) -> None:
         """Look at ``_input`` again, now that the exchange before it is over or the client reads again."""
         self._continuing = False
+        if self._reading is _R_DRAIN:
+            self._position = self._drain(self._input, self._position)
+            if self._position == len(self._input):
+                self._drop_input()
+            if self._reading is _R_DRAIN:
+                self._unpause(Pause.PIPELINE)
+                if self._eof_since is not None:
+                    self._end()
+                return
         if self._reading is _R_BODY:
             if self._awaited is not None or self._receiver is None:
                 return
@@ -329,7 +338,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                         self._continue_later()
                     break
         except HTTPInputError as error:
-            self._refuse(error, head=data[position : position + 5])
+            self._refuse_head(error, data, position, 0)
         finally:
             self._corked = False
             if self._out:
@@ -355,6 +364,26 @@ class HTTP1ServerConnection(RequestBodyReader):
         self._searched = len(rest)
         self._since = self._sweep.now
 
+    def _refuse_head(self, error: HTTPInputError, data: bytes | bytearray, position: int, searched: int) -> None:
+        """Refuse what begins at ``position``; unless it is the head of a very old client, and those are served."""
+        kept = data is self._input
+        if self.params.allow_bare_lf and self._reading is _R_HEAD and not (kept and position):
+            try:
+                found = h1_head.with_crlf(data, position, searched, self.params.max_header_size)
+            except HTTPInputError as of_that:
+                found, error = None, of_that
+            if found is not None:
+                head, end = found
+                if end >= 0:  # one in a turn: its octets are copied
+                    self._input = head + data[end:]
+                    self._continue_later()
+                elif not kept:
+                    self._input = bytearray(data[position:])
+                    self._searched = len(self._input)
+                    self._since = self._sweep.now
+                return
+        self._refuse(error, head=data[position : position + 5])
+
     def eof_received(self) -> None:
         """The client won't send any more. A complete request still gets its answer."""
         self._eof_since = self._sweep.now
@@ -362,6 +391,9 @@ class HTTP1ServerConnection(RequestBodyReader):
             self._end()  # between requests; or a premature end: the handler doesn't run
         elif self._reading is _R_LINGER and not self.stream.writing():
             self.stream.close()
+        else:
+            # The answer may never come, and a client that has really gone doesn't wait for it.
+            _peerwatch.probe(self.stream.socket)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._reading = _R_CLOSED
@@ -420,7 +452,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         # `_since` may lag behind by one period: no deadline comes early.
         elapsed = now - self._since - self._sweep.period
         if self._pauses is not _NO_PAUSE and self._pauses & Pause.WRITE:
-            waiting = self.stream.write_buffer_size() + _unacknowledged(self.stream.socket)
+            waiting = self.stream.write_buffer_size() + _peerwatch.unacknowledged(self.stream.socket)
             if waiting != self._stalled_size:
                 self._stalled_size = waiting
                 self._stalled_since = now
@@ -441,15 +473,23 @@ class HTTP1ServerConnection(RequestBodyReader):
         elif self._reading is _R_LINGER:
             if elapsed > params.linger_timeout:
                 self.stream.close()
+        elif self._reading is _R_DRAIN:
+            if elapsed > params.header_timeout:
+                self.stream.close()
         elif self._eof_since is not None and now - self._eof_since > _HALF_CLOSED_GRACE:
             self._tell_close()
             self.stream.peer_has_gone()
+            if _peerwatch.lost(self.stream.socket):
+                self.stream.close()
 
     # -- the end of an exchange ------------------------------------------------------------------------------------
 
     def _restart(self) -> None:
         # HOT: once per response.
         if self._reading is not _R_DONE:  # answered before the request was read: the rest is of no use
+            if self._can_drain():
+                self._begin_drain()
+                return
             self._keep_alive = False
             self._writing = _W_DONE
             if not self._corked:
@@ -524,20 +564,6 @@ class HTTP1ServerConnection(RequestBodyReader):
     async def close(self) -> None:
         """Close at once, whatever is in progress.  Source: Tornado."""
         self.stream.close()
-
-
-def _unacknowledged(sock: Any) -> int:
-    """Octets that the kernel holds for the peer; 0 where it doesn't tell.
-
-    It may hold megabytes, and asks for more only when a third has gone: hours, for a slow reader that lives.
-    """
-    if fcntl is None or sock is None:
-        return 0
-    try:
-        size: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-    except OSError:
-        return 0
-    return size
 
 
 #: Tornado's name for the client's side, which a program makes itself.

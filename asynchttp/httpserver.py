@@ -5,6 +5,7 @@
 >>> server = HTTPServer(handle)
 """
 
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from asynchttp import _dispatch
 from asynchttp._context import PeerContext
 from asynchttp._interfaces import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
 from asynchttp._legacy.arguments import accepts_io_loop
+from asynchttp._response import TURN_SIZE
 from asynchttp._sweep import Sweep
 from asynchttp.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
 from asynchttp.httputil import HTTPRequest
@@ -49,6 +51,9 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         body_timeout: seconds for a request body, then ``408``; default: no limit.
         write_timeout: seconds without the client taking anything of what is sent to it; default 60.
         trusted_downstream: addresses of proxies to skip in ``X-Forwarded-For``.
+        allow_bare_lf: serve very old clients, all of whose line ends in a request head are a bare LF (RFC 9112 §2.2).
+            A head with both kinds is refused all the same, and so is a bare LF in chunked framing. Not behind a proxy,
+            which may see other requests than we do; default: off.
 
     Timeouts are looked at once or more a second; none comes early.  Source: Tornado ``httpserver.HTTPServer``.
     """
@@ -78,6 +83,7 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         max_header_count: int | None = None,
         header_timeout: float | None = None,
         write_timeout: float | None = None,
+        allow_bare_lf: bool = False,
         io_loop: Any = None,
     ) -> None:
         TCPServer.__init__(
@@ -101,6 +107,7 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
             body_timeout=body_timeout,
             decompress=decompress_request,
             write_timeout=write_timeout or default.write_timeout,
+            allow_bare_lf=allow_bare_lf,
         )
         self._connections: set[HTTP1ServerConnection] = set()
         self._sweep: Sweep | None = None
@@ -115,6 +122,9 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         self._sweep = None  # it and the style belong to the parent's loop
 
     def add_sockets(self, sockets: Any) -> None:
+        sockets = list(sockets)
+        for sock in sockets:
+            _bound_unsent(sock)
         super().add_sockets(sockets)
         if self._sweep is None:
             assert self.io_loop is not None
@@ -155,6 +165,16 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""
         for connection in list(self._connections):
             await connection.close()
+
+
+def _bound_unsent(sock: socket.socket) -> None:
+    """Let the connections of a listening socket keep little for a client that reads slowly.
+
+    The kernel would take up to 4 MiB for each at once: that costs its memory, and our other clients the time that it
+    takes to copy. What is on the way to a fast client doesn't count.
+    """
+    if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, TURN_SIZE)
 
 
 class _CallableAdapter(HTTPMessageDelegate):

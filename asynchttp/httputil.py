@@ -221,6 +221,8 @@ class HTTPServerRequest:
         arguments, query_arguments, body_arguments: lists of ``bytes`` by name.
         cookies: :class:`http.cookies.SimpleCookie`.
         files: lists of :class:`HTTPFile` by name, of a ``multipart/form-data`` body.
+        trailers: :class:`HTTPHeaders` that came behind a chunked body (RFC 9110 §6.5), bounded as those of a head;
+            never merged into ``headers``, and without those that belong there. Empty until the body is complete.
         connection: the exchange, with ``write_headers``, ``write``, ``finish`` and ``set_close_callback``.
 
     Source: Tornado ``httputil.HTTPServerRequest`` (``httpserver.HTTPRequest`` up to 3.x).
@@ -274,6 +276,10 @@ class HTTPServerRequest:
 
     @lazy
     def headers(self) -> HTTPHeaders:
+        return HTTPHeaders()
+
+    @lazy
+    def trailers(self) -> HTTPHeaders:
         return HTTPHeaders()
 
     @lazy
@@ -389,9 +395,18 @@ class HTTPServerRequest:
         """
         return self.connection.write(chunk, callback)
 
-    def finish(self) -> None:
-        """End the response.  Raises :exc:`HTTPOutputError` the second time.  Source: Tornado up to 5.1."""
-        self.connection.finish()
+    def send_file(self, file: Any, offset: int = 0, count: int | None = None) -> Any:
+        """Write octets of a file into the body, behind the head: ``request.connection.send_file``."""
+        return self.connection.send_file(file, offset, count)
+
+    def finish(self, trailers: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        """End the response.  Raises :exc:`HTTPOutputError` the second time.  Source: Tornado up to 5.1.
+
+        Args:
+            trailers: fields to send behind a body in chunked coding (RFC 9110 §6.5). The head should announce their
+                names in ``Trailer``. Left out for HEAD and for HTTP/1.0.
+        """
+        self.connection.finish(trailers) if trailers else self.connection.finish()
 
     def respond(
         self,

@@ -179,6 +179,23 @@ class IOStream(BaseIOStream):
                 if error.errno not in (errno.EINVAL, errno.EBADF):  # the peer has gone already
                     raise
 
+    def sends_files(self) -> bool:
+        """Whether :meth:`send_from_file` works here: sockets without TLS, where the system has it."""
+        return self._transport is not None and hasattr(os, "sendfile")
+
+    def send_from_file(self, fd: int, offset: int, count: int) -> int:
+        """In push mode, while nothing waits to be written: let the kernel move octets of a file into the socket.
+
+        Args:
+            fd: descriptor of a regular file, whose position is left alone.
+
+        Returns: the octets it took; 0 at the end of the file.
+        Raises: :exc:`BlockingIOError` when it is full, :exc:`OSError` when the file or the connection is broken.
+        """
+        if self.socket is None:
+            raise StreamClosedError(real_error=self.error)
+        return os.sendfile(self.socket.fileno(), fd, offset, count)
+
     def start_tls(
         self,
         server_side: bool,
@@ -330,6 +347,9 @@ class SSLIOStream(IOStream):
     def _expect_server(self, server_hostname: str | None) -> None:
         if server_hostname is not None:
             self._server_hostname = server_hostname
+
+    def sends_files(self) -> bool:
+        return False
 
     # -- handshake -------------------------------------------------------------------------------------------------
 

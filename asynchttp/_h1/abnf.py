@@ -66,15 +66,19 @@ ip_literal: Final = rb"\[(?:" + ipv6_address + rb"|[vV][0-9A-Fa-f]++\.[" + reg_c
 #: RFC 9110 §7.2: uri-host, and a port of at most five digits.
 host: Final = rb"(?:" + ip_literal + rb"|" + reg_name + rb")(?::[0-9]{0,5})?+"
 
-#: RFC 9112 §7.1 chunk-size with chunk-ext. Sixteen digits hold any 64-bit number.
-#: BWS around an extension is accepted by the RFC for history's sake and refused here: only attackers send it.
+#: RFC 9110 §5.6.3 BWS: whitespace that MUST be parsed and MUST NOT be sent.
+bws: Final = rb"[ \t]*+"
+
+#: RFC 9112 §7.1.1 chunk-ext: whitespace only before and behind ";" and "=". None may stand between size and CRLF.
 chunk_ext: Final = (
-    rb"(?:;"
+    rb"(?:%b;%b"
     + token
-    + rb"(?:=(?:"
+    + rb"(?:%b=%b(?:"
     + token
     + rb'|"(?:[\t\x20!\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"))?+)*+'
-)
+).replace(b"%b", bws)
+
+#: RFC 9112 §7.1 chunk-size with chunk-ext. Sixteen digits hold any 64-bit number.
 chunk_header: Final = rb"([0-9A-Fa-f]{1,16})(" + chunk_ext + rb")\r\n"
 
 #: The fields that decide about framing and connection. Their first letters come first, so that the other fields are
@@ -116,3 +120,7 @@ FRAMING_FIELDS: Final = re.compile(rb"\r\n(" + framing_name + rb"):[ \t]*+([^\r]
 
 #: A line end that isn't CRLF: a LF without its CR, or a CR without its LF (which may still be on its way).
 BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
+
+#: The first line of a head that a very old client sends, with empty lines before it: up to its bare LF, or as far as it
+#: came.
+BARE_LF_LINE: Final = re.compile(rb"\n{0,8}+([^\r\n]*+)(\n?+)")

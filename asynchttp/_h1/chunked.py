@@ -12,10 +12,10 @@ by ``MAX_EXTENSIONS_SIZE``, trailers by the limits of a head. Whatever the cut, 
 import enum
 from typing import Final
 
-from asynchttp._h1 import abnf
+from asynchttp._h1 import abnf, trailers
 from asynchttp._h1.errors import HeadTooLargeError, HTTPInputError
 
-__all__ = ["LAST_CHUNK", "MAX_EXTENSIONS_SIZE", "MAX_HEADER_SIZE", "ChunkedDecoder", "encode_chunk"]
+__all__ = ["LAST_CHUNK", "LAST_CHUNK_LINE", "MAX_EXTENSIONS_SIZE", "MAX_HEADER_SIZE", "ChunkedDecoder", "encode_chunk"]
 
 #: Octets of a chunk header: 16 digits, CRLF, and extensions that nobody uses but that §7.1.1 wants ignored.
 MAX_HEADER_SIZE: Final = 256
@@ -23,6 +23,8 @@ MAX_HEADER_SIZE: Final = 256
 MAX_EXTENSIONS_SIZE: Final = 4096
 #: The last chunk of a message without trailers.
 LAST_CHUNK: Final = b"0\r\n\r\n"
+#: The same of a message whose trailer section follows.
+LAST_CHUNK_LINE: Final = b"0\r\n"
 
 
 def encode_chunk(data: bytes) -> bytes:
@@ -59,7 +61,8 @@ class ChunkedDecoder:
         self._line = bytearray()
         self._max_trailer_size = max_trailer_size
         self._max_trailer_count = max_trailer_count
-        #: The trailer fields as (name, value), once :meth:`feed` said that the message is complete.
+        #: The trailer fields as (name, value), once :meth:`feed` said that the message is complete; without those that
+        #: nobody may use there.
         self.trailers: list[tuple[str, str]] = []
 
     @property
@@ -177,13 +180,13 @@ class ChunkedDecoder:
             raise HeadTooLargeError(f"more than {self._max_trailer_count} trailer fields")
         if abnf.FIELD_LINES.fullmatch(section) is None:
             raise HTTPInputError("malformed trailer field")
-        # RFC 9110 §6.5.1: a sender MUST NOT put them there; whoever merges trailers into the head would believe them.
+        # RFC 9110 §6.5.1: a sender MUST NOT put any of trailers.FORBIDDEN there. These no client of good will does.
         if abnf.FRAMING_FIELDS.search(b"\r\n" + section):
             raise HTTPInputError("a trailer field that belongs in the head")
-        self.trailers = [
+        self.trailers = trailers.without_forbidden(
             (match[1].decode("ascii"), match[2].decode("latin-1").rstrip(" \t"))
             for match in abnf.FIELD_LINE.finditer(section)
-        ]
+        )
         self._line = bytearray()
         self._expect = _NOTHING
         return position + end - kept

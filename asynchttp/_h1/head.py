@@ -19,7 +19,16 @@ from asynchttp._h1.errors import (
     URITooLongError,
 )
 
-__all__ = ["RequestHead", "Tail", "check_target", "parse_request_head", "parse_tail", "refuse_early", "split_fields"]
+__all__ = [
+    "RequestHead",
+    "Tail",
+    "check_target",
+    "parse_request_head",
+    "parse_tail",
+    "refuse_early",
+    "split_fields",
+    "with_crlf",
+]
 
 
 class Tail:
@@ -158,6 +167,36 @@ def refuse_early(partial: bytes, max_header_size: int) -> None:
         raise HTTPInputError("a line that doesn't end with CRLF")
     if len(partial) > max_header_size:
         raise _size_error(begin + len(line) + 2 > max_header_size, max_header_size)
+
+
+def with_crlf(data: bytes | bytearray, start: int, searched: int, max_header_size: int) -> tuple[bytes, int] | None:
+    """A head as very old clients send it, each line ending with a bare LF, in proper form.  RFC 9112 §2.2.
+
+    A head with both kinds of line end is none: that is how one request hides in another, which a proxy before us read
+    the other way.
+
+    Args:
+        start: where the head begins.
+        searched: up to where ``data`` has been looked at before, and might have become such a head.
+        max_header_size: octets of the head.
+
+    Returns: the head with CRLF, and the index behind it in ``data``; index -1 while it isn't complete, with nothing.
+        ``None`` if it isn't such a head.
+    Raises: :exc:`HTTPInputError` like :func:`refuse_early`.
+    """
+    line = abnf.BARE_LF_LINE.match(data, start)
+    assert line is not None  # it matches nothing, too
+    content, line_end = line.groups()
+    if not content if line_end else line.end() < len(data):
+        return None
+    end = data.find(b"\n\n", max(line.end() - 1, searched - 1)) + 2
+    if data.find(b"\r", max(start, searched), end if end > 1 else len(data)) >= 0:
+        return None
+    if end > 1:
+        return bytes(data[start:end]).replace(b"\n", b"\r\n"), end
+    if searched < 1024 or len(data) - start > max_header_size:
+        refuse_early(bytes(data[start:]).replace(b"\n", b"\r\n"), max_header_size)
+    return b"", -1
 
 
 def _skip_empty_lines(data: bytes, start: int) -> int:

@@ -5,7 +5,8 @@ A connection reads and writes at the same time, so it has two states. Each chang
 directly where it is hot; a test walks the same traffic through the tables and compares.
 
 The exchange ends when reading and writing are both ``DONE``; then both restart (:data:`RESTART`), or the connection
-closes. A response may end before its request: then what is left of the request is dropped (``LINGER``).
+closes. A response may end before its request: then what is left of the request is dropped, and the connection lives on
+(``DRAIN``) or not (``LINGER``).
 """
 
 import enum
@@ -29,6 +30,8 @@ class Reading(enum.IntEnum):
     """nobody: read and dropped, so that the peer can still see our last words (RFC 9112 §9.6)"""
     CLOSED = 5
     """nothing comes any more"""
+    DRAIN = 6
+    """nobody: the rest of a body whose request was answered early; so little that the connection lives on behind it"""
 
 
 class Writing(enum.IntEnum):
@@ -52,6 +55,8 @@ class Writing(enum.IntEnum):
     """nothing can be written any more"""
     UPGRADE = 8
     """nothing by us: ``101`` was sent, and the stream waits for who speaks the other protocol"""
+    FILE = 9
+    """a body, of which a file is being sent: nothing else may come between"""
 
 
 NEXT_READING: Final[dict[tuple[Reading, str], Reading]] = {
@@ -59,10 +64,14 @@ NEXT_READING: Final[dict[tuple[Reading, str], Reading]] = {
     (Reading.HEAD, "head with body"): Reading.BODY,
     (Reading.BODY, "last octet"): Reading.DONE,
     (Reading.DONE, "restart"): Reading.HEAD,
+    (Reading.BODY, "answered early"): Reading.DRAIN,
+    (Reading.DRAIN, "last octet"): Reading.HEAD,
     **{(state, "detach"): Reading.TUNNEL for state in (Reading.HEAD, Reading.BODY, Reading.DONE)},
-    **{(state, "last words"): Reading.LINGER for state in (Reading.HEAD, Reading.BODY, Reading.DONE)},
+    **{(state, "last words"): Reading.LINGER for state in (Reading.HEAD, Reading.BODY, Reading.DONE, Reading.DRAIN)},
     **{(state, "close"): Reading.CLOSED for state in Reading},
 }
+
+_BODIES: Final = (Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
 
 NEXT_WRITING: Final[dict[tuple[Writing, str], Writing]] = {
     (Writing.IDLE, "request head"): Writing.HEAD,
@@ -73,13 +82,11 @@ NEXT_WRITING: Final[dict[tuple[Writing, str], Writing]] = {
     (Writing.HEAD, "interim head"): Writing.HEAD,
     (Writing.HEAD, "head of 101"): Writing.UPGRADE,
     (Writing.UPGRADE, "nobody came"): Writing.DONE,
-    **{
-        (state, "finish"): Writing.DONE for state in (Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
-    },
-    **{
-        (state, "cut"): Writing.DONE
-        for state in (Writing.HEAD, Writing.LENGTH, Writing.CHUNKED, Writing.UNTIL_CLOSE, Writing.RAW)
-    },
+    **{(state, "finish"): Writing.DONE for state in _BODIES},
+    **{(state, "cut"): Writing.DONE for state in (Writing.HEAD, *_BODIES)},
+    **{(Writing.FILE, f"end of the file in {state.name}"): state for state in _BODIES},
+    **{(state, "file"): Writing.FILE for state in _BODIES},
+    (Writing.FILE, "cut"): Writing.DONE,
     (Writing.HEAD, "whole response"): Writing.DONE,
     (Writing.DONE, "restart"): Writing.IDLE,
     (Writing.IDLE, "whole response"): Writing.DONE,

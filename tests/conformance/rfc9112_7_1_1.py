@@ -53,6 +53,7 @@ CASES: list[Case] = [
             ("tab-before-semicolon", b"\t;a=b"),
             ("space-behind-semicolon", b"; a=b"),
             ("spaces-around-equals", b";a = b"),
+            ("whitespace-everywhere", b' \t;\t a \t=\t "b c" ; d\t; e = f'),
         )
     ),
     *(
@@ -61,6 +62,12 @@ CASES: list[Case] = [
             ("no-name", b";"),
             ("no-name-but-a-value", b";=b"),
             ("two-semicolons", b";;a"),
+            ("space-between-semicolons", b"; ;a"),
+            ("space-behind-name", b";a "),
+            ("space-behind-value", b";a=b "),
+            ("space-behind-quotes", b';a="b" '),
+            ("space-then-name", b" a"),
+            ("space-for-value", b";a= "),
             ("no-value", b";a="),
             ("quotes-that-don-t-end", b';a="b'),
             ("text-behind-quotes", b';a="b"c'),

@@ -311,20 +311,6 @@ async def test_input_error_of_a_delegate_is_the_peers_fault() -> None:
         assert response.body == b"no such thing\n"
 
 
-@pytest.mark.parametrize("where", ["headers_received", "data_received"])
-async def test_early_answer_ends_the_connection_behind_it(where: str) -> None:
-    app = App(**{where: lambda recorder: recorder.answer(b"enough")})
-    async with run_server(app, chunk_size=2) as server, await server.connect() as client:
-        response = await client.request(POST + GET)
-        assert response.body == b"enough"
-        assert await client.read_to_end() == b""
-        await finished(app, client)
-    assert app.names.count("start_request") == 1
-    assert app.names.count("data_received") == (where == "data_received")
-    assert "finish" not in app.names
-    assert app.names.count("on_connection_close") == 1
-
-
 async def test_early_answer_to_a_request_without_body_keeps_the_connection() -> None:
     app = App(headers_received=lambda recorder: recorder.answer(b"early"))
     async with run_server(app) as server, await server.connect() as client:
@@ -430,4 +416,80 @@ async def test_set_body_timeout_counts_for_one_request() -> None:
         response = await client.request(POST[:-1])
         assert response.status == 408
         await finished(app, client)
+    assert app.names[-2:] == ["on_connection_close", "on_close"]
+
+
+@pytest.mark.parametrize("where", ["headers_received", "data_received"])
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_is_returned_behind_an_answer_runs_to_its_end(
+    where: str, fails: bool, expect_log: ExpectLog
+) -> None:
+    """A coroutine that nobody awaits would be a warning, and what it has to clean up would stay."""
+    if fails:
+        expect_log("asynchttp.application", "Uncaught exception", count=2)
+    ended = 0
+
+    async def clean_up() -> None:
+        nonlocal ended
+        await asyncio.sleep(0)
+        ended += 1
+        if fails:
+            raise ZeroDivisionError
+
+    def answer(recorder: Recorder) -> Any:
+        recorder.answer()
+        return clean_up()
+
+    async with run_server(App(**{where: answer})) as server, await server.connect() as client:
+        for _ in range(2):
+            assert (await client.request(POST)).body == b"ok"
+    async with asyncio.timeout(5):
+        while ended < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("where", ["headers_received", "data_received"])
+async def test_coroutine_that_answers_early_and_goes_on(where: str) -> None:
+    release = asyncio.Event()
+    ended: list[str] = []
+
+    async def answer(recorder: Recorder) -> None:
+        recorder.answer(b"early")
+        await release.wait()
+        ended.append("yes")
+
+    app = App(**{where: answer})
+    async with run_server(app) as server, await server.connect() as client:
+        for _ in range(2):
+            assert (await client.request(POST)).body == b"early"
+        release.set()
+        async with asyncio.timeout(5):
+            while len(ended) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+    assert app.names.count("on_connection_close") == 2
+    assert "finish" not in app.names
+
+
+@pytest.mark.parametrize("leave", [RawClient.close, RawClient.abort], ids=["end", "reset"])
+async def test_client_that_leaves_while_the_receiver_is_waited_for(leave: Callable[[RawClient], None]) -> None:
+    release, waiting = asyncio.Event(), asyncio.Event()
+    ended = asyncio.Event()
+
+    async def wait(recorder: Recorder) -> None:
+        waiting.set()
+        await release.wait()
+        ended.set()
+
+    app = App(data_received=wait)
+    async with run_server(app, chunk_size=2) as server:
+        client = await server.connect()
+        await client.send(POST[:-1])
+        await waiting.wait()
+        leave(client)
+        if leave is RawClient.abort:
+            await finished(app)
+        release.set()
+        await finished(app)
+        async with asyncio.timeout(5):
+            await ended.wait()
     assert app.names[-2:] == ["on_connection_close", "on_close"]

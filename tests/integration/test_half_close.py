@@ -1,13 +1,16 @@
 """A client that has said all and still listens (``printf … | nc``) gets its answer."""
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
 
+from asynchttp import _peerwatch
 from tests.integration.helpers import (
     Recorder,
     all_closed,
+    attributes,
     build_request,
     only_connection,
     run_server,
@@ -149,3 +152,34 @@ async def test_end_is_told_after_a_grace_and_the_answer_is_still_possible() -> N
         request.respond(b"still there?")
         assert (await client.read_response()).body == b"still there?"
         assert await client.read_to_end() == b""
+
+
+async def test_connection_of_a_client_that_has_really_gone_ends_though_nobody_answers() -> None:
+    """Its kernel says so when it has forgotten the connection, here after a second."""
+    waiting: asyncio.Queue[Any] = asyncio.Queue()
+    with attributes(_peerwatch, PROBE_INTERVAL=1):
+        async with run_server(waiting.put_nowait) as running:
+            client = await running.connect()
+            client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_LINGER2, 1)
+            await client.send(build_request())
+            request = await within(waiting.get())
+            client.close()
+            await all_closed(running.server, 15)
+            assert request.connection.closed
+
+
+async def test_connection_of_a_client_that_still_listens_lives() -> None:
+    """It answers when it is asked."""
+    waiting: asyncio.Queue[Any] = asyncio.Queue()
+    with attributes(_peerwatch, PROBE_INTERVAL=1, PROBE_COUNT=1):
+        async with run_server_with_clock(waiting.put_nowait) as (running, clock), await running.connect() as client:
+            await client.send(build_request())
+            request = await within(waiting.get())
+            client.shutdown_write()
+            await until(lambda: only_connection(running.server)._eof_since is not None)
+            sock = only_connection(running.server).stream.socket
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            await asyncio.sleep(2.5)  # the kernel's clock can't be turned: two questions
+            clock.advance(10)
+            request.respond(b"there")
+            assert (await client.read_response()).body == b"there"

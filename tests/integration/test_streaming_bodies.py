@@ -106,6 +106,7 @@ async def test_no_continue_for_a_handler_that_answers_without_reading() -> None:
     async with run_server(handler, stream_request_body=True) as server, await server.connect() as client:
         response = await client.request(EXPECTING)
         assert (response.status, response.body) == (200, b"no, thanks")
+        assert response.header("Connection") == "close"  # nobody knows whether the body will come
         assert await client.read_to_end() == b""
 
 
@@ -136,18 +137,6 @@ async def test_client_that_leaves_ends_the_chunks(leave: Callable[[RawClient], N
             leave(client)
         async with asyncio.timeout(5):
             assert b"".join(await told) == b"0123456"
-
-
-async def test_early_answer_ends_the_connection() -> None:
-    async def handler(request: Any) -> bytes:
-        async for chunk in request.body_chunks():
-            return chunk
-        return b""
-
-    async with run_server(handler, stream_request_body=True) as server, await server.connect() as client:
-        response = await client.request(POST[:-3])
-        assert response.body == b"0123456"
-        assert await client.read_to_end() == b""
 
 
 async def test_handler_that_fails_before_reading(expect_log: Callable[..., Expectation]) -> None:

@@ -50,6 +50,7 @@ _values = st.one_of(
 _whitespace = st.sampled_from([b" ", b"", b"\t", b"  ", b" \t "])
 _connection = st.sampled_from([b"keep-alive", b"close", b"Keep-Alive", b"CLOSE", b"x, close", b"x", b"keep-alive, x"])
 _tokens = st.sampled_from([b"a", b"sig", b"0", b"x-1"])
+_bad_whitespace = st.sampled_from([b"", b"", b"", b"", b"", b" ", b"\t "])
 _extension_values = st.one_of(_tokens, st.sampled_from([b'""', b'"a b"', b'"\\""', b'";\\\\"']))
 
 
@@ -69,9 +70,9 @@ def chunked_bodies(draw: st.DrawFn) -> bytes:
     for data in draw(st.lists(st.binary(min_size=1, max_size=20), max_size=4)):
         size = draw(st.sampled_from([b"%x", b"%X", b"0%x", b"%016x"])) % len(data)
         for name in draw(st.lists(_tokens, max_size=2)):
-            size += b";" + name
+            size += draw(_bad_whitespace) + b";" + draw(_bad_whitespace) + name
             if draw(st.booleans()):
-                size += b"=" + draw(_extension_values)
+                size += draw(_bad_whitespace) + b"=" + draw(_bad_whitespace) + draw(_extension_values)
         coded += size + b"\r\n" + data + b"\r\n"
     coded += draw(st.sampled_from([b"0", b"00", b"0;a=b"])) + b"\r\n"
     for name, value in draw(st.lists(st.tuples(_names, _values), max_size=2)):

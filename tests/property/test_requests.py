@@ -118,7 +118,7 @@ STRICTER = [
         (get(b"Content-Length: 0, 0"), get(b"Content-Length: " + b"0" * 20)),
     ),
     Stricter("9110-10.1.1", "unknown expectation: ", BOTH, (get(b"Expect: x"),)),
-    # Chunks: BWS is for "bad" whitespace; h11 takes any extension that stays in its line, llhttp some without a name.
+    # Chunks: no whitespace behind a size; h11 takes any extension that stays in its line, llhttp some without a name.
     Stricter(
         "9112-7.1.1",
         "invalid chunk size or extension: ",
@@ -172,6 +172,19 @@ LAXER = [
         "httptools",
         lambda data, _: TAB_BEHIND_CHUNKED.search(data),
         CHUNKED.replace(b"ed\r", b"ed\t\r") + b"0\r\n\r\n",
+    ),
+    # Bad whitespace around a chunk extension MUST be parsed, and removed.
+    Laxer(
+        "9110-5.6.3",
+        "h11",
+        lambda data, _: re.search(rb"\r\n[0-9A-Fa-f]+[ \t]+;", data),
+        CHUNKED + b"1 ;a\r\nx\r\n0\r\n\r\n",
+    ),
+    Laxer(
+        "9110-5.6.3",
+        "httptools",
+        lambda data, _: re.search(rb"\r\n[0-9A-Fa-f]+[^\r]*(?:[ \t][;=]|[;=][ \t])", data),
+        CHUNKED + b"1;a = b\r\nx\r\n0\r\n\r\n",
     ),
     # An empty member of a list is ignored.
     Laxer(

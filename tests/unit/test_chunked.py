@@ -102,7 +102,19 @@ def test_9112_7_1_data_is_opaque(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "extension", [b";a", b";a=b", b";a;b;c", b';a="b;c=\\"\\\\d"', b';a=""', b";1=2", b';a="\t\xe9"']
+    "extension",
+    [
+        b";a",
+        b";a=b",
+        b";a;b;c",
+        b';a="b;c=\\"\\\\d"',
+        b';a=""',
+        b";1=2",
+        b';a="\t\xe9"',
+        b" ;a",
+        b"\t; a = b ;c",
+        b' ; a="b" ;\tc',
+    ],
 )
 def test_9112_7_1_1_extensions_are_ignored(extension: bytes) -> None:
     for pieces in every_split(b"2" + extension + b"\r\nhi\r\n0" + extension + b"\r\n\r\n"):
@@ -140,6 +152,7 @@ def test_9112_7_1_1_extensions_beyond_their_bound() -> None:
         (b"a:b\r\nA: \tc \t\r\n", [("a", "b"), ("A", "c")]),
         (b"A:\r\nB: \xe9\r\n", [("A", ""), ("B", "é")]),
         (b"X-Content-Length: 5\r\n", [("X-Content-Length", "5")]),
+        (b"Set-Cookie: a=b\r\nA: b\r\nauthorization: x\r\nTRAILER: c\r\n", [("A", "b")]),
     ],
 )
 def test_9112_7_1_2_trailers(section: bytes, trailers: list[tuple[str, str]]) -> None:

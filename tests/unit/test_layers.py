@@ -32,6 +32,7 @@ FLOORS = [
     [
         "_basestream",
         "_fdtransport",
+        "_peerwatch",
         "_legacy.resolve",
         "_reads",
         "_resolver",
@@ -53,6 +54,7 @@ FLOORS = [
         "_decompress",
         "_dispatch",
         "_exchange",
+        "_filebody",
         "_parameters",
         "_request_body",
         "_response",

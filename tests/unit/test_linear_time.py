@@ -182,11 +182,11 @@ class Stream:
         pass
 
 
-def connection() -> HTTP1ServerConnection:
+def connection(*, allow_bare_lf: bool = False) -> HTTP1ServerConnection:
     sweep = types.SimpleNamespace(now=0.0, period=1.0, add=lambda connection: None, discard=lambda connection: None)
     engine = HTTP1ServerConnection(
         Stream(),  # type: ignore[arg-type]
-        HTTP1ConnectionParameters(max_header_size=10**9),
+        HTTP1ConnectionParameters(max_header_size=10**9, allow_bare_lf=allow_bare_lf),
         object(),  # type: ignore[arg-type]
     )
     engine.serve(Style(lambda request: None, False), sweep, lambda connection: None)  # type: ignore[arg-type]
@@ -199,6 +199,8 @@ DRIPS: dict[str, Callable[[int], bytes]] = {
     "one-long-target": lambda n: b"GET /" + b"a" * n,
     "one-long-method": lambda n: b"G" * n,
     "behind-a-long-target": lambda n: b"GET /" + b"a" * (n // 2) + b" HTTP/1.1\r\n" + b"A:b\r\n" * (n // 10),
+    "bare-line-feeds": lambda n: b"GET / HTTP/1.1\n" + b"A:b\n" * (n // 4),
+    "bare-line-feed-and-a-long-field": lambda n: b"GET / HTTP/1.1\nA: " + b"b" * n,
 }
 
 
@@ -208,7 +210,7 @@ def test_head_dripped(make: Callable[[int], bytes], size: int) -> None:
     def work(total: int) -> Callable[[], object]:
         octets = make(total)
         pieces = [octets[i : i + size] for i in range(0, len(octets), size)]
-        engine = connection()
+        engine = connection(allow_bare_lf=b"\r" not in octets[:100])
 
         def run() -> None:
             for piece in pieces:
@@ -255,8 +257,8 @@ def test_one_long_trailer(size: int) -> None:
 
 @pytest.mark.parametrize(
     "extension",
-    [b";a", b";a=b", b';a=""', b";", b"a", b" "],
-    ids=["names", "values", "quoted", "semicolons", "one-name", "spaces"],
+    [b";a", b";a=b", b';a=""', b";", b"a", b" ", b" ;a", b" ; a = b ", b";a ="],
+    ids=["names", "values", "quoted", "semicolons", "one-name", "spaces", "spaced-names", "spaced", "no-values"],
 )
 def test_extensions(extension: bytes) -> None:
     """Beyond the bound of the decoder: the pattern itself."""
