@@ -7,6 +7,7 @@ a form raises :exc:`HTTPInputError`; nothing is guessed.
 import dataclasses
 import re
 import urllib.parse
+from collections.abc import Iterator
 from typing import Final
 
 from asynchttp._h1 import abnf
@@ -37,7 +38,7 @@ class HTTPFile(ObjectDict):
     content_type: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class ParseMultipartConfig:
     """Limits of ``multipart/form-data``.  Source: Tornado 6.5.5."""
 
@@ -48,7 +49,7 @@ class ParseMultipartConfig:
     max_part_header_size: int = 10 * 1024
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class ParseUrlEncodedConfig:
     """Limits of ``application/x-www-form-urlencoded``, also in a query.  Source: Tornado 6.5.8."""
 
@@ -56,7 +57,7 @@ class ParseUrlEncodedConfig:
     max_arguments: int = 1000
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class ParseBodyConfig:
     """Limits of the forms that a server parses.  Source: Tornado 6.5.5."""
 
@@ -76,15 +77,18 @@ def set_parse_body_config(config: ParseBodyConfig) -> None:
 def parse_query(text: str, config: ParseUrlEncodedConfig | None = None) -> Arguments:
     """Fields of ``application/x-www-form-urlencoded`` text, empty values included.
 
-    Raises: :exc:`HTTPInputError` above ``max_arguments``.
+    Raises: :exc:`HTTPInputError` above ``max_arguments``, and for characters that aren't octets.
     """
     limit = (config or _config.urlencoded).max_arguments
     if text.count("&") >= limit:
         raise HTTPInputError(f"Max number of fields exceeded: more than {limit}")
     arguments: Arguments = {}
-    for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
-        decoded = name.encode("latin-1").decode("utf-8", "replace")
-        arguments.setdefault(decoded, []).append(value.encode("latin-1"))
+    try:
+        for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
+            decoded = name.encode("latin-1").decode("utf-8", "replace")
+            arguments.setdefault(decoded, []).append(value.encode("latin-1"))
+    except UnicodeEncodeError:
+        raise HTTPInputError("Invalid form: a character that is no octet") from None
     return arguments
 
 
@@ -106,19 +110,26 @@ def parse_body_arguments(
     Raises: :exc:`HTTPInputError` for a form that is malformed or beyond a limit.  Source: Tornado.
     """
     config = config or _config
-    media_type, parameters = parse_header(content_type)
+    media_type = content_type.partition(";")[0].strip(" \t").lower()
     if media_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return
     if headers is not None and "Content-Encoding" in headers:
         raise HTTPInputError("Unsupported Content-Encoding of a form")
     if media_type == "multipart/form-data":
-        boundary = parameters.get("boundary")
+        boundary = _strict_parameters(content_type, "Content-Type").get("boundary")
         if not boundary:
             raise HTTPInputError("Invalid multipart/form-data: no boundary in Content-Type")
-        parse_multipart_form_data(boundary.encode(), body, arguments, files, config=config.multipart)
+        octets = boundary.encode("utf-8", "surrogatepass")
+        parse_multipart_form_data(octets, body, arguments, files, config=config.multipart)
         return
     for name, values in parse_query(body.decode("latin-1"), config.urlencoded).items():
         arguments.setdefault(name, []).extend(values)
+
+
+#: RFC 2046 §5.1.1 boundary: up to 70 characters, the last one no space.
+_BOUNDARY: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+#: What stands behind a delimiter: the two dashes of the last one, transport padding, and the end of the line.
+_DELIMITER_END: Final = re.compile(rb"(--)?+[ \t]*+(\r\n|\Z)")
 
 
 def parse_multipart_form_data(
@@ -142,29 +153,34 @@ def parse_multipart_form_data(
         raise HTTPInputError("multipart/form-data parsing is disabled")
     if boundary[:1] == b'"' == boundary[-1:]:
         boundary = boundary[1:-1]
-    delimiter = b"--" + boundary
-    # A delimiter begins a line; before the first one there is nothing that anybody should see.
-    if data.startswith(delimiter):
-        position = len(delimiter)
-    else:
-        found = data.find(b"\r\n" + delimiter)
-        if found < 0:
-            raise HTTPInputError("Invalid multipart/form-data: no boundary found")
-        position = found + 2 + len(delimiter)
+    if _BOUNDARY.fullmatch(boundary) is None:
+        raise HTTPInputError("Invalid multipart/form-data: the boundary isn't 1 to 70 of the characters of RFC 2046")
+    delimiter = b"\r\n--" + boundary
+    first = data.find(delimiter[2:])
+    if first < 0:
+        raise HTTPInputError("Invalid multipart/form-data: no boundary found")
+    # Before the first delimiter there is nothing that anybody should see, so nobody may see it begin in its line.
+    if first and data[first - 2 : first] != b"\r\n":
+        raise HTTPInputError("Invalid multipart/form-data: the first boundary doesn't begin a line")
+    position = first + len(delimiter) - 2
     parts = 0
-    while not data.startswith(b"--", position):
-        line_end = data.find(b"\r\n", position)
-        if line_end < 0 or data[position:line_end].strip(b" \t"):
+    while True:
+        # A line that goes on otherwise isn't content (RFC 2046 §5.1.1), though some take it for that.
+        line = _DELIMITER_END.match(data, position)
+        if line is None:
             raise HTTPInputError("Invalid multipart/form-data: malformed boundary line")
+        if line[1]:
+            return
         parts += 1
         if parts > config.max_parts:
             raise HTTPInputError("multipart/form-data has too many parts")
-        begin = line_end + 2
-        end = data.find(b"\r\n" + delimiter, line_end)
+        begin = line.end()
+        # The delimiter's CRLF may be the boundary line's: a part without header and content, refused as such.
+        end = data.find(delimiter, line.start(2))
         if end < 0:
             raise HTTPInputError("Invalid multipart/form-data: no final boundary found")
         _parse_part(data, begin, max(begin, end), arguments, files, config)
-        position = end + 2 + len(delimiter)
+        position = end + len(delimiter)
 
 
 def _parse_part(
@@ -182,43 +198,54 @@ def _parse_part(
     if head_end - begin > config.max_part_header_size:
         raise HTTPInputError("multipart/form-data part header too large")
     headers = _part_headers(data[begin:head_end])
-    disposition, parameters = parse_header(headers.get("Content-Disposition", ""))
-    name = parameters.get("name")
-    if disposition != "form-data":
+    disposition = headers.get("content-disposition", "")
+    if disposition.partition(";")[0].strip(" \t").lower() != "form-data":
         raise HTTPInputError("Invalid multipart/form-data: a part that isn't form-data")
+    parameters = _strict_parameters(disposition, "Content-Disposition")
+    name = parameters.get("name")
     if not name:
         raise HTTPInputError("multipart/form-data missing name")
     value = data[head_end + 4 : end]
-    if "filename" in parameters:
-        if parameters["filename"]:
-            content_type = headers.get("Content-Type", "application/unknown")
-            file = HTTPFile(filename=parameters["filename"], body=value, content_type=content_type)
-            files.setdefault(name, []).append(file)
-    else:
+    filename = parameters.get("filename")
+    if filename:
+        content_type = headers.get("content-type", "application/unknown")
+        files.setdefault(name, []).append(HTTPFile(filename=filename, body=value, content_type=content_type))
+    else:  # also an empty one: a browser whose user chose no file
         arguments.setdefault(name, []).append(value)
 
 
 def _part_headers(octets: bytes) -> dict[str, str]:
-    """The header of a part, names in title case.  Its values are UTF-8, unlike those of a message (RFC 7578 §5.1)."""
+    """The header of a part, names in lower case.  Its values are UTF-8, unlike those of a message (RFC 7578 §5.1)."""
     headers: dict[str, str] = {}
     for line in octets.split(b"\r\n"):
-        name, colon, value = line.partition(b":")
-        if not colon or abnf.TOKEN.fullmatch(name) is None:
+        octets_of_name, colon, value = line.partition(b":")
+        if not colon or abnf.TOKEN.fullmatch(octets_of_name) is None:
             raise HTTPInputError("Invalid multipart/form-data: malformed part header")
         if abnf.FIELD_VALUE.fullmatch(value) is None:
             raise HTTPInputError("Invalid multipart/form-data: Invalid header value in a part")
+        name = octets_of_name.decode("ascii").lower()
+        # Who looks before us, a firewall for one, may have believed the other one.
+        if name in headers and name in ("content-disposition", "content-type"):
+            raise HTTPInputError("Invalid multipart/form-data: a part header that stands there twice")
         try:
-            headers[name.decode("ascii").title()] = value.strip(b" \t").decode("utf-8")
+            headers[name] = value.strip(b" \t").decode("utf-8")
         except UnicodeDecodeError:
             raise HTTPInputError("multipart/form-data part header is not UTF-8") from None
     return headers
 
 
-#: RFC 9110 §5.6.6 parameters, with the quoted-string of §5.6.4; Possessive: linear in what it looks at.
-_PARAMETER: Final = re.compile(
-    r';[ \t]*+([!#$%&\'*+\-.^_`|~0-9A-Za-z]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))[^;]*+|;[^;]*+', re.DOTALL
+_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+#: RFC 9110 §5.6.4 quoted-string, without the quotes.
+_QUOTED: Final = r'(?:[^"\\]|\\.)*+'
+#: RFC 9110 §5.6.6 parameters. Possessive: linear in what it looks at.
+_PARAMETER: Final = re.compile(rf';[ \t]*+({_TOKEN})[ \t]*+=[ \t]*+(?:"({_QUOTED})"|([^;]*+))[^;]*+|;[^;]*+', re.DOTALL)
+#: A value whose parameters are all well-formed; laxly with any word where a token should stand, as in "boundary=a/b".
+_WELL_FORMED: Final = re.compile(
+    rf'[^;"]*+(?:;[ \t]*+(?:{_TOKEN}[ \t]*+=[ \t]*+(?:"{_QUOTED}"|[^;,"\\\s\x00-\x20]++)[ \t]*+)?+)*+'
 )
-_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+#: Browsers don't escape the backslashes of a file's name: one before anything else stands for itself.
+_ESCAPED: Final = re.compile(r'\\(["\\])')
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def parse_header(line: str) -> tuple[str, dict[str, str]]:
@@ -227,25 +254,56 @@ def parse_header(line: str) -> tuple[str, dict[str, str]]:
     A parameter ``name*`` is decoded as RFC 8187 says and takes precedence over ``name``. What isn't a parameter is left
     out.
 
-    >>> parse_header('form-data; name="a"; filename*=utf-8\\'\\'%e2%82%ac.txt')
+    >>> parse_header('form-data; name="a"; filename*=utf-8\'\'%e2%82%ac.txt')
     ('form-data', {'name': 'a', 'filename': '€.txt'})
     """
     value, semicolon, rest = line.partition(";")
     parameters: dict[str, str] = {}
     extended: dict[str, str] = {}
-    for match in _PARAMETER.finditer(semicolon + rest):
-        if match[1] is None:
-            continue
-        name = match[1].lower()
-        text = _ESCAPED.sub(r"\1", match[2]) if match[2] is not None else match[3].strip(" \t")
-        if name.endswith("*"):
-            charset, quote, encoded = text.partition("'")
-            _, second, encoded = encoded.partition("'")
-            if quote and second:
-                try:
-                    extended[name[:-1]] = urllib.parse.unquote(encoded, charset or "utf-8", "strict")
-                except (LookupError, UnicodeDecodeError):
-                    continue
-        else:
+    for name, text in _parameters(semicolon + rest):
+        if not name.endswith("*"):
             parameters.setdefault(name, text)
+        elif (decoded := _decode_extended(text)) is not None:
+            extended[name[:-1]] = decoded
     return value.strip(" \t").lower(), parameters | extended
+
+
+def _strict_parameters(value: str, field: str) -> dict[str, str]:
+    """The parameters of a value that decides what a form means.
+
+    Raises: :exc:`HTTPInputError` where two readers could see two things: a parameter that is malformed, stands there
+    twice, or is encoded for no reason.
+    """
+    names = [name for name, _ in _parameters(value)]
+    if _WELL_FORMED.fullmatch(value) is None:
+        raise HTTPInputError(f"Invalid multipart/form-data: malformed {field}")
+    if len(set(names)) < len(names):
+        raise HTTPInputError(f"Invalid multipart/form-data: a parameter of {field} that stands there twice")
+    parameters = parse_header(value)[1]
+    # RFC 7578 §4.2 wants none of them; file names come so all the same.
+    if any(name[-1] == "*" and (name != "filename*" or "filename" not in parameters) for name in names):
+        what = "which isn't a file's name in UTF-8 or ISO 8859-1"
+        raise HTTPInputError(f"Invalid multipart/form-data: an encoded parameter of {field}, {what}")
+    return parameters
+
+
+def _parameters(text: str) -> Iterator[tuple[str, str]]:
+    """Names, in lower case, and texts of the parameters in ``text``."""
+    for match in _PARAMETER.finditer(text):
+        if match[1] is not None:
+            quoted = match[2]
+            yield match[1].lower(), _ESCAPED.sub(r"\1", quoted) if quoted is not None else match[3].strip(" \t")
+
+
+def _decode_extended(text: str) -> str | None:
+    """RFC 8187 §3.2: ``utf-8'language'percent-encoded``; ``None`` if it isn't that."""
+    charset, _, rest = text.partition("'")
+    _, quote, encoded = rest.partition("'")
+    # Never any codec that a peer names: "idna" costs the square of its input, "zlib" isn't text.
+    if not quote or charset.lower() not in ("utf-8", "iso-8859-1"):
+        return None
+    try:
+        decoded = urllib.parse.unquote(encoded, charset, "strict")
+    except UnicodeDecodeError:
+        return None
+    return decoded if _CONTROL.search(decoded) is None else None
