@@ -3,24 +3,29 @@
 import inspect
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
 
 from asynchttp import httputil
 from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
 
-__all__ = ["DecompressingDelegate", "Decompressor"]
+__all__ = ["CODINGS", "DecompressingDelegate", "Decompressor"]
+
+#: The codings that can be undone, as ``Content-Encoding`` names them, in lower case.  RFC 9110 §8.4.1.3: the one with
+#: ``x-`` is the same as the one without.
+CODINGS: Final = ("gzip", "x-gzip", "deflate")
 
 
 class Decompressor:
     """The gzip or deflate coding of RFC 9110 §8.4.1, undone piece by piece.
 
     Args:
-        coding: ``"gzip"`` or ``"deflate"``.
+        coding: one of :data:`CODINGS`. Deflate is in its zlib wrapper, as §8.4.1.2 says; without it's refused.
         limit: octets of output, from all pieces together, above which :exc:`BodyTooLargeError` is raised.
         piece_size: octets of one piece of output. What unfolds to more comes in several, each made when it is wanted.
     """
 
     def __init__(self, coding: str, limit: Callable[[], int], piece_size: int = 65536) -> None:
-        self._coding = coding
+        self._coding = coding.removeprefix("x-")
         self._limit = limit
         self._piece_size = piece_size
         self._size = 0
@@ -82,7 +87,7 @@ class DecompressingDelegate(httputil.HTTPMessageDelegate):
         self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
     ) -> Awaitable[None] | None:
         coding = headers.get("Content-Encoding", "").lower()
-        if coding in ("gzip", "deflate"):
+        if coding in CODINGS:
             self._decompressor = Decompressor(coding, self._limit, self._chunk_size)
             headers.add("X-Consumed-Content-Encoding", headers["Content-Encoding"])
             del headers["Content-Encoding"]

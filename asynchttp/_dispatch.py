@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from asynchttp import httputil
-from asynchttp._decompress import DecompressingDelegate, Decompressor
+from asynchttp._decompress import CODINGS, DecompressingDelegate, Decompressor
 from asynchttp._exchange import BodyChunks, Exchange, ServerRequest
 from asynchttp._interfaces import tell_closed
 from asynchttp.httputil import HTTPOutputError
@@ -134,7 +134,7 @@ def _decompressing(start: Start) -> Start:
 
     def decompress_and_start(request: ServerRequest) -> None:
         coding = request.headers.get("Content-Encoding", "").lower() if request.body else ""
-        if coding in ("gzip", "deflate"):
+        if coding in CODINGS:
             decompressor = Decompressor(coding, functools.partial(request.engine.max_body_size, request))
             request.body = b"".join(decompressor.feed(request.body))
             decompressor.finish()

@@ -527,11 +527,10 @@ def _parse_request_range(range_header: str) -> tuple[int | None, int | None] | N
     start = int(match[1]) if match[1] else None
     end = int(match[2]) if match[2] else None
     if end is not None:
-        if start is None:
-            start = -end if end else 0
-            end = None if start else 0
-        else:
+        if start is not None:
             end += 1
+        elif end:
+            start, end = -end, None
     return start, end
 
 
