@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 from asynchttp import _dispatch, httpserver, ioloop
-from asynchttp._h1 import chunked, framing, head
-from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._sweep import Sweep
 from asynchttp.http1connection import HTTP1ServerConnection
 from asynchttp.httputil import HTTPHeaders, ResponseStartLine
 from asynchttp.iostream import IOStream
 from tests.integration.helpers import build_request, turns, until
+from tests.support.h1 import Call, read_requests
 from tests.support.splits import every_split
 
 pytestmark = pytest.mark.asyncio
@@ -32,8 +31,6 @@ PARAMS = HTTP1ConnectionParameters(max_header_size=600, max_header_count=8, max_
 
 #: No body of ours looks like one.
 STATUS_LINE = re.compile(rb"HTTP/1\.1 (\d{3}) [A-Z]")
-
-Call = tuple[str, str, bytes, bytes]
 
 
 class Wire(asyncio.Transport):
@@ -161,38 +158,6 @@ async def serve(pieces: list[bytes], handler: Callable[[Any], Any] = answer) -> 
         return Outcome(calls, b"".join(wire.written), wire.ended)
 
 
-def plain(octets: bytes) -> tuple[list[Call], int | None]:
-    """What the rules of ``_h1`` say: the requests, and the status of what is refused behind them."""
-    calls: list[Call] = []
-    position = 0
-    try:
-        while position < len(octets):
-            found = head.parse_request_head(octets, position, PARAMS.max_header_size, PARAMS.max_header_count)
-            if found is None:
-                break
-            (method, target, tail), position = found
-            if tail.body_length > PARAMS.max_body_size:
-                raise BodyTooLargeError
-            if tail.body_length == framing.CHUNKED:
-                decoder = chunked.ChunkedDecoder(PARAMS.max_header_size, PARAMS.max_header_count)
-                body, position = decoder.feed(octets, position)
-                if len(body) > PARAMS.max_body_size:
-                    raise BodyTooLargeError
-                if not decoder.complete:
-                    break
-            else:
-                body = octets[position : position + tail.body_length]
-                position += tail.body_length
-                if position > len(octets):
-                    break
-            calls.append((method, target, tail.octets, body))
-            if not tail.keep_alive:
-                break
-    except HTTPInputError as error:
-        return calls, error.status
-    return calls, None
-
-
 def chunks(*pieces: bytes, trailers: bytes = b"") -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n" + trailers + b"\r\n"
 
@@ -244,7 +209,7 @@ LAST = {
 
 def check(octets: bytes, whole: Outcome, outcome: Outcome, pieces: list[bytes], *, two_faults: bool = False) -> None:
     """``two_faults``: a head may be malformed *and* too large; which of both is seen first depends on the cut."""
-    expected, status = plain(octets)
+    expected, status = read_requests(octets, PARAMS)
     assert outcome.calls == expected, pieces
     assert outcome.ended == whole.ended, pieces
     if status is None:

@@ -4,8 +4,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from asynchttp._h1 import chunked, framing, head
+from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
+from asynchttp._parameters import HTTP1ConnectionParameters
 
-__all__ = ["Message", "assert_modest", "hostile_sizes", "read_head", "read_request"]
+__all__ = ["Call", "Message", "assert_modest", "hostile_sizes", "read_head", "read_request", "read_requests"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,42 @@ def read_request(pieces: Iterable[bytes]) -> Message | None:
         end += tail.body_length
     fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in head.split_fields(tail.octets)]
     return Message(method.encode(), target.encode(), tail.minor, fields, body, end, tail.keep_alive)
+
+
+#: Method, target, tail and body of a request.
+Call = tuple[str, str, bytes, bytes]
+
+
+def read_requests(octets: bytes, params: HTTP1ConnectionParameters) -> tuple[list[Call], int | None]:
+    """What the plain rules say of a connection's octets: the requests, and the status of what is refused behind."""
+    calls: list[Call] = []
+    position = 0
+    try:
+        while position < len(octets):
+            found = head.parse_request_head(octets, position, params.max_header_size, params.max_header_count)
+            if found is None:
+                break
+            (method, target, tail), position = found
+            if tail.body_length > params.max_body_size:
+                raise BodyTooLargeError
+            if tail.body_length == framing.CHUNKED:
+                decoder = chunked.ChunkedDecoder(params.max_header_size, params.max_header_count)
+                body, position = decoder.feed(octets, position)
+                if len(body) > params.max_body_size:
+                    raise BodyTooLargeError
+                if not decoder.complete:
+                    break
+            else:
+                body = octets[position : position + tail.body_length]
+                position += tail.body_length
+                if position > len(octets):
+                    break
+            calls.append((method, target, tail.octets, body))
+            if not tail.keep_alive:
+                break
+    except HTTPInputError as error:
+        return calls, error.status
+    return calls, None
 
 
 def assert_modest(error: Exception, sent: bytes = b"") -> None:

@@ -1,0 +1,8 @@
+"""``python -m tests.fuzz.multipart``."""
+
+import sys
+
+from tests.fuzz.command import main
+
+if __name__ == "__main__":
+    sys.exit(main("multipart"))
