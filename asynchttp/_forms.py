@@ -262,7 +262,7 @@ def parse_header(line: str) -> tuple[str, dict[str, str]]:
     extended: dict[str, str] = {}
     for name, text in _parameters(semicolon + rest):
         if not name.endswith("*"):
-            parameters.setdefault(name, text)
+            parameters[name] = text
         elif (decoded := _decode_extended(text)) is not None:
             extended[name[:-1]] = decoded
     return value.strip(" \t").lower(), parameters | extended

@@ -99,7 +99,8 @@ class HTTPHeaders(MutableMapping[str, str]):
         Raises: :exc:`HTTPInputError` for a line that isn't ``name: value``; also for a folded one, which RFC 9112 §5.2
         wants refused.
         """
-        line = line.removesuffix("\n").removesuffix("\r")
+        if line[-1:] == "\n":
+            line = line[:-1].removesuffix("\r")
         if not line:
             return
         if line[0] in " \t":
@@ -113,8 +114,10 @@ class HTTPHeaders(MutableMapping[str, str]):
     def parse(cls, headers: str) -> Self:
         """Headers of a text of lines, ended by CRLF or LF."""
         result = cls()
-        for line in headers.split("\n"):
-            result.parse_line(line)
+        *lines, last = headers.split("\n")
+        for line in lines:
+            result.parse_line(line.removesuffix("\r"))
+        result.parse_line(last)
         return result
 
     def __setitem__(self, name: str, value: str) -> None:

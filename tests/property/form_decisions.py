@@ -50,7 +50,7 @@ STRICTER = [
         "2045-5.1",
         "Invalid multipart/form-data: a parameter of Content-Type that stands there twice",
         (body(FIELD),),
-        "multipart/form-data; boundary=x; boundary=y",
+        "multipart/form-data; boundary=y; boundary=x",
     ),
     Stricter(
         "7578-4.2",

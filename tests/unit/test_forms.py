@@ -205,7 +205,7 @@ def test_8187_3_2_1_file_name_that_cannot_be_decoded(extended: bytes) -> None:
         ("Text/Plain", "text/plain", {}),
         (" form-data ; a=b", "form-data", {"a": "b"}),
         ('x; a="b;c"; d=e f ;g', "x", {"a": "b;c", "d": "e f"}),
-        ("x; a=1; A=2", "x", {"a": "1"}),
+        ("x; a=1; A=2", "x", {"a": "2"}),
         (r'x; a="\"\\\c"', "x", {"a": '"\\\\c'}),
         ('x; a="b', "x", {"a": '"b'}),
         ('x; a="b"c; d=e', "x", {"a": "b", "d": "e"}),
