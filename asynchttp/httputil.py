@@ -521,7 +521,7 @@ def encode_username_password(username: str | bytes, password: str | bytes) -> by
 def _parse_request_range(range_header: str) -> tuple[int | None, int | None] | None:
     """Start and end, as of a slice, of a single byte range; ``None`` for what isn't one.  RFC 9110 §14.1.2."""
     unit, _, value = range_header.partition("=")
-    match = re.fullmatch(r"[ \t]*([0-9]{0,18})[ \t]*-[ \t]*([0-9]{0,18})[ \t]*", value)
+    match = re.fullmatch(r"[ \t]*+([0-9]{0,18})[ \t]*+-[ \t]*+([0-9]{0,18})[ \t]*+", value)
     if unit.strip() != "bytes" or match is None or not (match[1] or match[2]):
         return None
     start = int(match[1]) if match[1] else None

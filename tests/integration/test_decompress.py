@@ -71,10 +71,11 @@ def options(handler: Any) -> dict[str, Any]:
     [
         ("gzip", gzip.compress(TEXT)),
         ("GZip", gzip.compress(TEXT)),
+        ("x-gzip", gzip.compress(TEXT)),
         ("deflate", zlib.compress(TEXT)),
         ("gzip", gzip.compress(TEXT[:500]) + gzip.compress(b"") + gzip.compress(TEXT[500:])),
     ],
-    ids=["gzip", "any case", "deflate", "several members"],
+    ids=["gzip", "any case", "x-gzip", "deflate", "several members"],
 )
 async def test_coding_is_taken_off(handler: Any, coding: str, body: bytes) -> None:
     async with run_server(handler, **options(handler)) as server, await server.connect() as client:
