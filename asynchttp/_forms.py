@@ -254,7 +254,7 @@ def parse_header(line: str) -> tuple[str, dict[str, str]]:
     A parameter ``name*`` is decoded as RFC 8187 says and takes precedence over ``name``. What isn't a parameter is left
     out.
 
-    >>> parse_header('form-data; name="a"; filename*=utf-8\'\'%e2%82%ac.txt')
+    >>> parse_header("form-data; name=a; filename*=utf-8''%e2%82%ac.txt")
     ('form-data', {'name': 'a', 'filename': '€.txt'})
     """
     value, semicolon, rest = line.partition(";")
@@ -274,16 +274,21 @@ def _strict_parameters(value: str, field: str) -> dict[str, str]:
     Raises: :exc:`HTTPInputError` where two readers could see two things: a parameter that is malformed, stands there
     twice, or is encoded for no reason.
     """
-    names = [name for name, _ in _parameters(value)]
     if _WELL_FORMED.fullmatch(value) is None:
         raise HTTPInputError(f"Invalid multipart/form-data: malformed {field}")
-    if len(set(names)) < len(names):
-        raise HTTPInputError(f"Invalid multipart/form-data: a parameter of {field} that stands there twice")
-    parameters = parse_header(value)[1]
-    # RFC 7578 §4.2 wants none of them; file names come so all the same.
-    if any(name[-1] == "*" and (name != "filename*" or "filename" not in parameters) for name in names):
-        what = "which isn't a file's name in UTF-8 or ISO 8859-1"
-        raise HTTPInputError(f"Invalid multipart/form-data: an encoded parameter of {field}, {what}")
+    parameters: dict[str, str] = {}
+    for name, text in _parameters(value):
+        if name in parameters:
+            raise HTTPInputError(f"Invalid multipart/form-data: a parameter of {field} that stands there twice")
+        parameters[name] = text
+    # RFC 7578 §4.2 wants nothing encoded; file names are so all the same.
+    for name in [name for name in parameters if name[-1] == "*"]:
+        decoded = _decode_extended(parameters.pop(name))
+        if decoded is not None and name == "filename*":
+            parameters["filename"] = decoded
+        elif name != "filename*" or "filename" not in parameters:
+            what = "which isn't a file's name in UTF-8 or ISO 8859-1"
+            raise HTTPInputError(f"Invalid multipart/form-data: an encoded parameter of {field}, {what}")
     return parameters
 
 
@@ -292,7 +297,10 @@ def _parameters(text: str) -> Iterator[tuple[str, str]]:
     for match in _PARAMETER.finditer(text):
         if match[1] is not None:
             quoted = match[2]
-            yield match[1].lower(), _ESCAPED.sub(r"\1", quoted) if quoted is not None else match[3].strip(" \t")
+            if quoted is None:
+                yield match[1].lower(), match[3].strip(" \t")
+            else:
+                yield match[1].lower(), _ESCAPED.sub(r"\1", quoted) if "\\" in quoted else quoted
 
 
 def _decode_extended(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import doctest
 import pickle
 import re
 import time
@@ -9,9 +10,16 @@ import types
 
 import pytest
 
-from asynchttp import _headers, httputil
+from asynchttp import _forms, _headers, httputil
 from asynchttp.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, RequestStartLine, ResponseStartLine
 from tests.support.h1 import assert_modest
+
+
+@pytest.mark.parametrize("module", [httputil, _headers, _forms])
+def test_examples_in_docstrings(module: types.ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert (result.failed, result.attempted > 0) == (0, True)
+
 
 # -- HTTPHeaders ---------------------------------------------------------------------------------------------------
 
