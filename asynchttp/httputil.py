@@ -366,7 +366,8 @@ class HTTPServerRequest:
 
         The server's context must ask for one (``verify_mode``).
         """
-        getpeercert = getattr(self.connection.stream.socket, "getpeercert", None)
+        stream = getattr(self.connection, "stream", None)
+        getpeercert = getattr(getattr(stream, "socket", None), "getpeercert", None)
         return None if getpeercert is None else getpeercert(binary_form=binary_form)
 
     def supports_http_1_1(self) -> bool:
@@ -374,8 +375,11 @@ class HTTPServerRequest:
         return self.version == "HTTP/1.1"
 
     def full_url(self) -> str:
-        """The URL that the client asked for, put together again."""
-        return f"{self.protocol}://{self.host}{self.uri}"
+        """The URL that the client asked for, put together again.  RFC 9112 §3.3."""
+        uri = self.uri or ""
+        if uri[:1] != "/" and "://" in uri:  # absolute-form: it's whole
+            return uri
+        return f"{self.protocol}://{self.host}{uri if uri != '*' else ''}"
 
     def request_time(self) -> float:
         """Seconds from the request's arrival until it was finished, or until now."""
@@ -544,8 +548,8 @@ def _parse_header(line: str) -> tuple[str, dict[str, str]]:
 
 
 def _encode_header(key: str, pdict: Mapping[str, str | None]) -> str:
-    """A value with parameters, quoted by the one who gave them.  ``None`` is a parameter without value."""
-    return "; ".join([key, *(name if value is None else f"{name}={value}" for name, value in pdict.items())])
+    """A value with parameters, by name, quoted by the one who gave them.  ``None`` is a parameter without value."""
+    return "; ".join([key, *(name if value is None else f"{name}={value}" for name, value in sorted(pdict.items()))])
 
 
 _DEFAULT_PARSE_BODY_CONFIG = ParseBodyConfig()

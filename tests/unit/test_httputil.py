@@ -532,6 +532,25 @@ def test_full_url() -> None:
     assert request("/a?b", host="example.org:8", protocol="https").full_url() == "https://example.org:8/a?b"
 
 
+@pytest.mark.parametrize(
+    ("uri", "url"),
+    [
+        ("http://other/a?b", "http://other/a?b"),
+        ("HTTPS://other", "HTTPS://other"),
+        ("*", "http://a"),
+        ("/?b=http://c", "http://a/?b=http://c"),
+        ("//b/c", "http://a//b/c"),
+        (None, "http://a"),
+    ],
+)
+def test_9112_3_3_full_url_of_other_forms(uri: str | None, url: str) -> None:
+    assert HTTPServerRequest("OPTIONS", uri, host="a").full_url() == url
+
+
+def test_request_of_nobody_has_no_certificate() -> None:
+    assert request().get_ssl_certificate() is None
+
+
 def test_request_time_runs() -> None:
     made = request()
     made._start_time -= 5
