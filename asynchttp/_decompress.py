@@ -14,6 +14,9 @@ __all__ = ["CODINGS", "DecompressingDelegate", "Decompressor"]
 #: ``x-`` is the same as the one without.
 CODINGS: Final = ("gzip", "x-gzip", "deflate")
 
+#: Octets that zlib gets at once. It copies what it leaves, for each piece of output and each member.
+_SLICE_SIZE: Final = 8192
+
 
 class Decompressor:
     """The gzip or deflate coding of RFC 9110 §8.4.1, undone piece by piece.
@@ -40,7 +43,11 @@ class Decompressor:
 
         Raises: :exc:`HTTPInputError` for what isn't in the coding, also for anything behind its end.
         """
-        more = bool(data)
+        for start in range(0, len(data), _SLICE_SIZE):
+            yield from self._feed(data[start : start + _SLICE_SIZE])
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
+        more = True
         while more:
             self._begun = True
             if self._zlib.eof:
