@@ -5,6 +5,8 @@
 """
 
 import collections
+import functools
+import itertools
 import re
 import types
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from typing import Any
 from asynchttp import _dispatch
 from asynchttp._h1 import head
 from asynchttp._h1.errors import HTTPInputError
+from asynchttp._interfaces import HTTPMessageDelegate
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp.http1connection import HTTP1ServerConnection
 from tests.fuzz.targets.cuts import cuts
@@ -122,21 +125,52 @@ def _status(method: str) -> int:
     return 405 if method == "CONNECT" else 200
 
 
-def _serve(pieces: list[bytes], answer: Callable[[_Loop, Any], None]) -> tuple[list[Call], list[int], bool]:
-    """Requests that the engine started, statuses that it sent, and whether it ended the connection."""
+class _Receiver(HTTPMessageDelegate):
+    """Takes a body as it comes, and calls ``complete`` with the whole."""
+
+    def __init__(self, complete: Callable[[bytes], None]) -> None:
+        self._complete = complete
+        self._body = b""
+        self._over = False
+
+    def data_received(self, chunk: bytes) -> None:
+        assert not self._over
+        assert 0 < len(chunk) <= PARAMS.chunk_size
+        self._body += chunk
+
+    def finish(self) -> None:
+        assert not self._over
+        self._over = True
+        self._complete(self._body)
+
+    def on_connection_close(self) -> None:
+        assert not self._over
+        self._over = True
+
+
+def _serve(
+    pieces: list[bytes], answer: Callable[[_Loop, Any], None], at_head: bool
+) -> tuple[list[Call], list[int], bool]:
+    """Requests that were complete, statuses that the engine sent, and whether it ended the connection."""
     loop = _Loop()
     stream = _Stream(loop)
     calls: list[Call] = []
 
-    def start(request: Any) -> None:
-        calls.append((request.method, request.uri, request.tail.octets, request.body))
+    def complete(request: Any, body: bytes) -> None:
+        calls.append((request.method, request.uri, request.tail.octets, body))
         answer(loop, request)
+
+    def start(request: Any) -> None:
+        if at_head:
+            engine.receive(request, _Receiver(functools.partial(complete, request)))
+        else:
+            complete(request, request.body)
 
     sweep = types.SimpleNamespace(
         now=0.0, period=1.0, date_line=b"", add=lambda member: None, discard=lambda member: None
     )
     engine = HTTP1ServerConnection(stream, PARAMS, "a client")  # type: ignore[arg-type]
-    engine.serve(_dispatch.Style(start, False), sweep, lambda connection: None)  # type: ignore[arg-type]
+    engine.serve(_dispatch.Style(start, at_head), sweep, lambda connection: None)  # type: ignore[arg-type]
     for piece in pieces:
         if not stream.gone:
             assert not stream.paused, "nothing is in progress, and still it doesn't read"
@@ -151,8 +185,8 @@ def _check_engine(data: bytes) -> None:
     ended = refused is not None or (bool(expected) and not head.parse_tail(expected[-1][2], 8).keep_alive)
     answers = [_status(method) for method, *_ in expected]
     for pieces in cuts(data):
-        for answer in (_answer_at_once, _answer_later):
-            calls, statuses, has_ended = _serve(pieces, answer)
+        for answer, at_head in itertools.product((_answer_at_once, _answer_later), (False, True)):
+            calls, statuses, has_ended = _serve(pieces, answer, at_head)
             assert calls == expected, (pieces, calls, expected)
             assert has_ended == ended, (pieces, statuses, has_ended, ended)
             if refused is None:
