@@ -61,7 +61,7 @@ def test_the_missing_fuzzer_is_told_in_one_line() -> None:
 def test_fuzzer_runs(target: str, tmp_path: pathlib.Path) -> None:
     pytest.importorskip("atheris")
     code, _, stderr = run_python(
-        "-W", "default", "-m", f"tests.fuzz.{target}", "--corpus", str(tmp_path / "a"), "-runs=50"
+        "-W", "default", "-m", f"tests.fuzz.{target}", "--corpus", str(tmp_path / "a"), "-runs=50", "-max_len=40"
     )
     assert code == 0, stderr
     assert re.search(r"Done \d+ runs", stderr)
