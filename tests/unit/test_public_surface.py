@@ -24,6 +24,7 @@ from tests.support.processes import ROOT
 PUBLIC = {
     "": "install_as_tornado version version_info",
     "asgi": "ASGIHandler LifespanError",
+    "check": "Use check_paths check_source main",
     "concurrent": """
         DummyExecutor FUTURES Future ReturnValueIgnoredError TracebackFuture chain_future dummy_executor
         future_add_done_callback future_set_exc_info future_set_exception_unless_cancelled

@@ -1,0 +1,97 @@
+"""What a program of Tornado's has to know: tables for :mod:`asynchttp.check`.
+
+What exists is found by looking; only what doesn't exist, or shows in arguments alone, stands here.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+__all__ = ["METHODS", "PRIVATE", "REMOVED", "SHIMMED_KEYWORDS", "UNSUPPORTED_KEYWORDS"]
+
+_REACTOR: Final = "asyncio is the loop: twisted.internet.asyncioreactor.install() puts Twisted on it"
+_IOLOOPS: Final = "every loop is asyncio's: use tornado.ioloop.IOLoop"
+
+#: Dotted names that are gone, and what to do.
+REMOVED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "tornado.wsgi.WSGIAdapter": "run the application on HTTPServer; it has no synchronous form since Tornado 6",
+        "tornado.wsgi.WSGIApplication": "use web.Application on HTTPServer",
+        "tornado.platform.twisted.TwistedIOLoop": _REACTOR,
+        "tornado.platform.twisted.TornadoReactor": _REACTOR,
+        "tornado.platform.twisted.install": _REACTOR,
+        "tornado.platform.epoll": _IOLOOPS,
+        "tornado.platform.kqueue": _IOLOOPS,
+        "tornado.platform.select": _IOLOOPS,
+        "tornado.platform.interface": "an inner module of Tornado 2 to 5",
+        "tornado.platform.auto": "an inner module of Tornado 2 to 5",
+        "tornado.platform.asyncio.AnyThreadEventLoopPolicy": "not needed: IOLoop.current() makes a thread's loop",
+        "tornado.database": "it left Tornado in 3.0: pip install torndb, or a driver for asyncio",
+        "tornado.web.ChunkedTransferEncoding": "the server chunks by itself",
+        "tornado.auth.GoogleMixin": "Google ended OpenID 2.0: use auth.GoogleOAuth2Mixin",
+        "tornado.auth.FacebookMixin": "use auth.FacebookGraphMixin",
+        "tornado.auth.FriendFeedMixin": "the service ended",
+    }
+)
+
+#: Methods whose callbacks and other old arguments are understood.
+METHODS: Final = frozenset(
+    (
+        "close",
+        "connect",
+        "fetch",
+        "flush",
+        "handle_stream",
+        "read_bytes",
+        "read_into",
+        "read_until",
+        "read_until_close",
+        "read_until_regex",
+        "resolve",
+        "start_tls",
+        "wait_for_handshake",
+        "websocket_connect",
+        "write",
+        "write_headers",
+    )
+)
+
+#: Keyword arguments of Tornado 2 to 5 that are understood.
+SHIMMED_KEYWORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "callback": "called by the loop, as in Tornado 2 to 5",
+        "streaming_callback": "called by the loop, as in Tornado 2 to 5",
+        "io_loop": "taken",
+    }
+)
+
+_AWAIT: Final = "await the result, the callback is gone since Tornado 6"
+
+#: (method, keyword) of Tornado 2 to 5 that nobody understands any more.
+UNSUPPORTED_KEYWORDS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {
+        ("get_authenticated_user", "callback"): _AWAIT,
+        ("authorize_redirect", "callback"): _AWAIT,
+        ("authenticate_redirect", "callback"): _AWAIT,
+        ("facebook_request", "callback"): _AWAIT,
+        ("twitter_request", "callback"): _AWAIT,
+        ("oauth2_request", "callback"): _AWAIT,
+    }
+)
+
+_LOOP: Final = "private to Tornado's own loop; asyncio's has asyncio.all_tasks() and IOLoop.asyncio_loop.is_running()"
+_STREAM: Final = "private to Tornado's own stream"
+
+#: Private attributes that programs were seen to use, and what to use instead.
+PRIVATE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "_callbacks": _LOOP,
+        "_running": _LOOP,
+        "_timeouts": _LOOP,
+        "_add_io_state": _STREAM,
+        "_handle_read": _STREAM,
+        "_handle_write": _STREAM,
+        "_read_buffer": _STREAM + ": read_bytes(n, partial=True) gives what is there",
+        "_write_buffer": _STREAM + ": stream.writing() tells whether something waits",
+    }
+)
