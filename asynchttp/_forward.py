@@ -17,6 +17,7 @@ MODULES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "_locale_data": "_locale_data",
         "_pretty_log": "log",
+        "_wsgi_container": "wsgi",
         "auth": "auth",
         "autoreload": "autoreload",
         "curl_httpclient": "curl_httpclient",
@@ -34,7 +35,6 @@ MODULES: Final[Mapping[str, str]] = MappingProxyType(
         "testing": "testing",
         "web": "web",
         "websocket": "websocket",
-        "wsgi": "wsgi",
     }
 )
 

@@ -77,6 +77,7 @@ FLOORS = [
         "_legacy.upper",
         "_upper",
         "run_as_tornado",
+        "wsgi",
     ],
 ]
 NO_IO = ("asyncio", "socket", "ssl", "select", "selectors")

@@ -71,6 +71,7 @@ PUBLIC = {
         ArgReplacer Configurable GzipDecompressor ObjectDict TimeoutError basestring_type bytes_type
         errno_from_exception exec_in import_object raise_exc_info re_unescape timedelta_to_seconds unicode_type
     """,
+    "wsgi": "WSGIHandler",
 }
 
 #: Names that old programs import from where Tornado 2 to 4 had them, without their being public there.

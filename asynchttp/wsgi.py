@@ -1,0 +1,280 @@
+"""WSGI applications as handlers: Flask, Django, Bottle, Pyramid and their like.
+
+>>> server = HTTPServer(WSGIHandler(app))
+
+``WSGIContainer`` is here, too: Tornado's own, which runs an application below a ``web.Application`` (extra
+``tornado``).
+
+Source: PEP 3333.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import importlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO, Any, Final
+from urllib.parse import unquote_to_bytes
+
+from asynchttp import httputil
+from asynchttp._dispatch import Run, Start, Starter
+from asynchttp._exchange import ServerRequest
+from asynchttp._interfaces import HTTPMessageDelegate
+
+__all__ = ["WSGIHandler"]
+
+Environ = dict[str, Any]
+ResponseHead = tuple[int, str, list[tuple[str, str]]]
+
+#: Octets of a request body above which it goes to a temporary file.
+_SPOOL_SIZE: Final = 524288
+#: Fields that are the server's to write (PEP 3333 calls them hop-by-hop and forbids them).
+_HOP_BY_HOP: Final = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+
+
+class WSGIHandler(Starter):
+    """A handler for :class:`~asynchttp.httpserver.HTTPServer` that runs a WSGI application in threads.
+
+    Args:
+        app: a WSGI application, or anything that is called like one.
+        threads: how many requests run at a time; others wait. Default: four more than there are cores, at most 32.
+        script_name: the path under which it is mounted, as it is told; ``""`` for the root.
+
+    The application runs when the request body is complete: bodies above half a mebibyte lie in a temporary file. A
+    response that is a list is sent at once, others as they come, no faster than the client reads. Fields whose names
+    have underscores aren't passed on: in ``environ`` they couldn't be told from those with hyphens.
+    """
+
+    def __init__(
+        self, app: Callable[..., Iterable[bytes]], *, threads: int | None = None, script_name: str = ""
+    ) -> None:
+        if not callable(app):
+            raise TypeError(f"a WSGI application is callable, and this isn't: {app!r}")
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        self.app = app
+        self.script_name = script_name.rstrip("/")
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            threads or min(32, (os.cpu_count() or 1) + 4), thread_name_prefix="asynchttp-wsgi"
+        )
+
+    def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
+        def start(request: ServerRequest) -> None:
+            body = _Body(lambda body: run(request, self._answer(loop, request, body)))
+            request.engine.receive(request, body)
+
+        return start
+
+    async def _answer(self, loop: asyncio.AbstractEventLoop, request: ServerRequest, body: "IO[bytes]") -> None:
+        answer = _Answer(loop, request)
+        environ = self._environ(request, body)
+        whole = await loop.run_in_executor(self._pool, answer.call, self.app, environ)
+        body.close()
+        if whole is not None:
+            await answer.send_whole(whole)
+
+    def _environ(self, request: ServerRequest, body: "IO[bytes]") -> Environ:
+        raw_path, _, query = request.target.partition(b"?")
+        if not raw_path.startswith(b"/") and b"://" in raw_path:  # absolute-form (RFC 9112 §3.2.2)
+            raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
+        context = request.context()
+        name, port = context.local_address() or ("", None)
+        environ: Environ = {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": self.script_name,
+            "PATH_INFO": unquote_to_bytes(raw_path).decode("latin-1"),
+            "QUERY_STRING": query.decode("latin-1"),
+            "SERVER_NAME": name,
+            "SERVER_PORT": str(port or ""),
+            "SERVER_PROTOCOL": request.version,
+            "REMOTE_ADDR": context.remote_ip,
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": context.protocol,
+            "wsgi.input": body,
+            "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": _FileWrapper,
+        }
+        if isinstance(context.address, tuple) and context.remote_ip == context.address[0]:
+            environ["REMOTE_PORT"] = str(context.address[1])
+        for field, value in request.headers.get_all():
+            if "_" in field:
+                continue
+            key = field.upper().replace("-", "_")
+            if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                key = f"HTTP_{key}"
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+        return environ
+
+
+class _Body(HTTPMessageDelegate):
+    """Collects a request body, and calls ``complete`` with a file that holds it."""
+
+    def __init__(self, complete: "Callable[[IO[bytes]], None]") -> None:
+        self._complete = complete
+        self._file: IO[bytes] = io.BytesIO()
+
+    def headers_received(self, start_line: Any, headers: Any) -> None:
+        """The application gets these in ``environ``."""
+
+    def data_received(self, chunk: bytes) -> None:
+        if self._file.tell() + len(chunk) > _SPOOL_SIZE and isinstance(self._file, io.BytesIO):
+            collected = self._file.getvalue()
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the response is complete
+            self._file.write(collected)
+        self._file.write(chunk)
+
+    def finish(self) -> None:
+        self._file.seek(0)
+        self._complete(self._file)
+
+    def on_connection_close(self) -> None:
+        self._file.close()
+
+
+class _Answer:
+    """The response of one call of an application, made in a thread, sent in the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, request: ServerRequest) -> None:
+        self._loop = loop
+        self._request = request
+        self._head: ResponseHead | None = None
+        self._head_sent = False
+
+    # -- in the thread -----------------------------------------------------------------------------------------------
+
+    def call(self, app: Callable[..., Iterable[bytes]], environ: Environ) -> bytes | None:
+        """Run the application; returns the whole body, or ``None`` if it was sent piece by piece."""
+        result = app(environ, self._start_response)
+        try:
+            if isinstance(result, list | tuple) and not self._head_sent:
+                if self._head is None:
+                    raise RuntimeError("the WSGI application returned without start_response()")
+                return b"".join(result)
+            for piece in result:
+                if piece:
+                    self._write(piece)
+            self._in_loop(self._end())
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        return None
+
+    def _start_response(
+        self, status: str, headers: "list[tuple[str, str]]", exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        if exc_info is not None:
+            try:
+                if self._head_sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # a cycle, through the traceback
+        elif self._head is not None:
+            raise AssertionError("start_response() was called before; a second time it needs exc_info")
+        self._head = _checked_head(status, headers)
+        return self._write
+
+    def _write(self, piece: bytes) -> None:
+        if not isinstance(piece, bytes):
+            raise TypeError(f"a WSGI application yields bytes, not {type(piece).__name__}")
+        self._in_loop(self._send(piece))
+
+    def _in_loop(self, awaitable: Any) -> None:
+        """Wait for it: the thread is no faster than the client reads."""
+        asyncio.run_coroutine_threadsafe(awaitable, self._loop).result()
+
+    # -- in the loop -------------------------------------------------------------------------------------------------
+
+    async def send_whole(self, body: bytes) -> None:
+        assert self._head is not None
+        status, _, headers = self._head
+        lengths = [value for name, value in headers if name.lower() == "content-length"]
+        if lengths and lengths != [str(len(body))]:  # of HEAD, say; or a lie, which the engine will find
+            if body:
+                await self._send(body)
+            await self._end()
+            return
+        fields = [pair for pair in headers if pair[0].lower() != "content-length"]
+        await self._request.engine.respond(self._request, body, status, fields)
+
+    async def _send(self, piece: bytes) -> None:
+        request = self._request
+        if self._head_sent:
+            await request.engine.write(request, piece)
+            return
+        if self._head is None:
+            raise RuntimeError("the WSGI application yielded a body without start_response()")
+        self._head_sent = True
+        status, reason, pairs = self._head
+        headers = httputil.HTTPHeaders()
+        for name, value in pairs:
+            headers.add(name, value)
+        if "Date" not in headers:
+            headers["Date"] = httputil.format_timestamp(request._start_time)
+        line = httputil.ResponseStartLine("HTTP/1.1", status, reason)
+        await request.engine.write_headers(request, line, headers, piece)
+
+    async def _end(self) -> None:
+        if not self._head_sent:
+            await self._send(b"")
+        self._request.engine.finish(self._request)
+
+
+def _checked_head(status: str, headers: "Sequence[tuple[str, str]]") -> ResponseHead:
+    """Status code, reason and fields.
+
+    Raises: :exc:`ValueError` or :exc:`TypeError` that names what PEP 3333 doesn't allow.
+    """
+    if not isinstance(status, str):
+        raise TypeError(f"a WSGI status is a str, not {type(status).__name__}")
+    code, _, reason = status.partition(" ")
+    if not (len(code) == 3 and code.isascii() and code.isdigit() and 200 <= int(code) <= 599):
+        raise ValueError(f"not a WSGI status: {status!r}")
+    for name, value in headers:
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise TypeError(f"names and values of WSGI headers are str: {name!r}: {value!r}")
+        if name.lower() in _HOP_BY_HOP:
+            raise ValueError(f"a WSGI application may not set {name}")
+    return int(code), reason, list(headers)
+
+
+class _FileWrapper:
+    """``wsgi.file_wrapper``: a file in pieces."""
+
+    def __init__(self, file: Any, block_size: int = 65536) -> None:
+        self._file = file
+        self._block_size = block_size
+
+    def __iter__(self) -> Any:
+        while piece := self._file.read(self._block_size):
+            yield piece
+
+    def close(self) -> None:
+        with contextlib.suppress(AttributeError):
+            self._file.close()
+
+
+def __getattr__(name: str) -> Any:
+    """``WSGIContainer``, which is Tornado's own."""
+    if name == "WSGIContainer":
+        return importlib.import_module("asynchttp._wsgi_container").WSGIContainer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
