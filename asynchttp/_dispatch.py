@@ -37,6 +37,15 @@ class Starter:
         """The function that is called for each request; it has to call ``request.engine.receive``."""
         raise NotImplementedError
 
+    async def startup(self) -> None:
+        """The server is about to start."""
+
+    async def shutdown(self) -> None:
+        """The server has stopped."""
+
+    def on_close(self, server_conn: object) -> None:
+        """A connection has ended."""
+
 
 class Style(NamedTuple):
     """How the requests of a server are started."""

@@ -160,6 +160,8 @@ class ServerRequest(httputil.HTTPServerRequest):
     _finish_time: float
     #: with ``stream_request_body``
     chunks: BodyChunks
+    #: of the path, where the handler is mounted
+    prefix = ""
 
     def __init__(self, engine: Engine, method: str, target: bytes, tail: head.Tail) -> None:
         # HOT: once per request.

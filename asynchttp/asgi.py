@@ -134,7 +134,7 @@ class ASGIHandler(Starter):
             "path": self.root_path + (unquote(path) if "%" in path else path),
             "raw_path": self.root_path.encode() + raw_path if self.root_path else raw_path,
             "query_string": query,
-            "root_path": self.root_path,
+            "root_path": self.root_path + request.prefix,
             "headers": list(fields),
             "client": client,
             "server": context.local_address(),

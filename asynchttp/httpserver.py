@@ -154,8 +154,9 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
 
     def on_close(self, server_conn: object) -> None:
         """A connection has ended.  Source: Tornado."""
-        if _dispatch.is_delegate(self.request_callback):
-            self.request_callback.on_close(server_conn)
+        handler = self.request_callback
+        if isinstance(handler, _dispatch.Starter) or _dispatch.is_delegate(handler):
+            handler.on_close(server_conn)
 
     def _handler(self) -> Any:
         """Who gets the requests: what the server was made with, or a subclass with its own ``start_request``."""

@@ -96,8 +96,8 @@ class WSGIHandler(Starter):
         name, port = context.local_address() or ("", None)
         environ: Environ = {
             "REQUEST_METHOD": request.method,
-            "SCRIPT_NAME": self.script_name,
-            "PATH_INFO": unquote_to_bytes(raw_path).decode("latin-1"),
+            "SCRIPT_NAME": self.script_name + request.prefix,
+            "PATH_INFO": unquote_to_bytes(raw_path).decode("latin-1").removeprefix(request.prefix),
             "QUERY_STRING": query.decode("latin-1"),
             "SERVER_NAME": name,
             "SERVER_PORT": str(port or ""),

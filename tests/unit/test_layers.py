@@ -76,6 +76,7 @@ FLOORS = [
         "check",
         "_legacy.upper",
         "_upper",
+        "mount",
         "run_as_tornado",
         "wsgi",
     ],

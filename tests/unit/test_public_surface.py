@@ -53,6 +53,7 @@ PUBLIC = {
         UnsatisfiableReadError
     """,
     "log": "access_log app_log gen_log",
+    "mount": "Mount",
     "netutil": """
         BlockingResolver DefaultExecutorResolver DefaultLoopResolver ExecutorResolver OverrideResolver Resolver
         ThreadedResolver add_accept_handler bind_sockets bind_unix_socket is_valid_ip set_close_exec

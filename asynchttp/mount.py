@@ -1,0 +1,126 @@
+"""Several handlers on one port, chosen by host and path: callbacks, coroutines, Tornado, ASGI and WSGI side by side.
+
+>>> server = HTTPServer(Mount({"/": handle, "/api": ASGIHandler(app), "chat.example.org/": application}))
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from asynchttp import _dispatch
+from asynchttp._dispatch import Run, Start, Starter
+from asynchttp._exchange import ServerRequest
+from asynchttp._interfaces import HTTPMessageDelegate
+
+__all__ = ["Mount"]
+
+
+class Mount(Starter):
+    """A handler for :class:`~asynchttp.httpserver.HTTPServer` that gives each request to one of several handlers.
+
+    Args:
+        handlers: a handler of any style for each place. A place is a path prefix, ``"/api"``, or one on a host,
+            ``"example.org/api"``. The longest prefix wins that ends where a path segment does; a host of its own wins
+            over any.
+
+    What no place fits is answered by ``404``. The target stays as it is: ASGI and WSGI applications get the prefix as
+    ``root_path`` and ``SCRIPT_NAME``.
+
+    Raises: :exc:`ValueError` for a place that isn't of this form, :exc:`TypeError` for what can't handle requests.
+    """
+
+    def __init__(self, handlers: Mapping[str, Any]) -> None:
+        if not handlers:
+            raise ValueError("Mount needs at least one handler")
+        #: (host or "", prefix without "/" at its end) → handler, the longest prefixes and those with a host first
+        self._places: list[tuple[str, str, Any]] = []
+        for place, handler in handlers.items():
+            host, slash, path = place.partition("/")
+            if not slash or "?" in place or "#" in place:
+                raise ValueError(f"a place is '/path' or 'host/path', not {place!r}")
+            _dispatch.check_handler(handler)
+            self._places.append((host.lower(), f"/{path}".rstrip("/"), handler))
+        self._places.sort(key=lambda each: (bool(each[0]), len(each[1])), reverse=True)
+
+    async def startup(self) -> None:
+        """Start up the ASGI applications among the handlers.  Raises: :exc:`~asynchttp.asgi.LifespanError`."""
+        for _, _, handler in self._places:
+            if isinstance(handler, Starter):
+                await handler.startup()
+
+    async def shutdown(self) -> None:
+        """Let the ASGI applications among the handlers clean up, the last that started first."""
+        for _, _, handler in reversed(self._places):
+            if isinstance(handler, Starter):
+                await handler.shutdown()
+
+    async def __aenter__(self) -> Self:
+        await self.startup()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shutdown()
+
+    def on_close(self, server_conn: object) -> None:
+        for _, _, handler in self._places:
+            if isinstance(handler, Starter) or _dispatch.is_delegate(handler):
+                handler.on_close(server_conn)
+
+    def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
+        places = [(host, prefix, _at_head(_dispatch.style_of(handler, loop))) for host, prefix, handler in self._places]
+        hosts = any(host for host, _, _ in places)
+        default: Callable[[ServerRequest], object] = _at_head(_dispatch.style_of(_not_found, loop))
+
+        def start(request: ServerRequest) -> None:
+            # HOT: once per request.
+            path = request.path
+            name = request.host_name if hosts else ""
+            for host, prefix, start_at in places:
+                if (not host or host == name) and path.startswith(prefix) and path[len(prefix) :][:1] in ("", "/"):
+                    request.prefix = prefix
+                    start_at(request)
+                    return
+            default(request)
+
+        return start
+
+
+def _not_found(request: ServerRequest) -> None:
+    request.respond(b"404: Not Found\n", 404, [("Content-Type", "text/plain; charset=utf-8")])
+
+
+def _at_head(style: _dispatch.Style) -> Start:
+    """What starts a request of this style at its head."""
+    if style.at_head:
+        return style.start
+
+    def start(request: ServerRequest) -> None:
+        request.engine.receive(request, _Collector(request, style.start))
+
+    return start
+
+
+class _Collector(HTTPMessageDelegate):
+    """Starts a request when its body is complete."""
+
+    __slots__ = ("_body", "_request", "_start")
+
+    def __init__(self, request: ServerRequest, start: Start) -> None:
+        self._request = request
+        self._start = start
+        self._body: bytes | bytearray = b""
+
+    def data_received(self, chunk: bytes) -> None:
+        if not self._body:
+            self._body = chunk
+            return
+        if not isinstance(self._body, bytearray):
+            self._body = bytearray(self._body)
+        self._body += chunk
+
+    def finish(self) -> None:
+        self._request.body = bytes(self._body)
+        self._start(self._request)
