@@ -1,29 +1,29 @@
 """The client's side of an HTTP/1.1 connection: one request out, its response in.
 
-Not hot, so it is written over the stream's reads, in the order in which a response comes. The rules are those of
-:mod:`asynchttp._h1`; what they demand of a request holds for a response too, with RFC 9112 §6.3 for where it ends.
+Not hot, so it is written over the stream's reads, in the order in which a response comes. What a response means is
+:mod:`asynchttp._h1.response`'s business.
 """
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Self
 
 from asynchttp import httputil
 from asynchttp._decompress import DecompressingDelegate
 from asynchttp._h1 import abnf, chunked, framing, serializer
-from asynchttp._h1 import head as h1_head
-from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError, HTTPOutputError
+from asynchttp._h1.errors import BodyTooLargeError, HeadTooLargeError, HTTPInputError, HTTPOutputError
+from asynchttp._h1.response import ResponseHead, ResponseHeadReader
 from asynchttp._interfaces import tell_closed
-from asynchttp._legacy.callbacks import accepts_callback
+from asynchttp._legacy.responses import tells_when_written
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from asynchttp.log import app_log, gen_log
 
-__all__ = ["ClientConnection"]
+__all__ = ["MAX_1XX_RESPONSES", "ClientConnection"]
 
 #: Interim responses before the final one.
-_MAX_1XX_RESPONSES: Final = 10
+MAX_1XX_RESPONSES: Final = 10
 #: Requests whose body is sent in chunks when its length isn't told (RFC 9110 §8.6: others have no body).
 _METHODS_WITH_BODY: Final = ("POST", "PUT", "PATCH")
 
@@ -33,11 +33,15 @@ class ClientConnection(httputil.HTTPConnection):
 
     Args:
         stream: connected, and this connection's own until :meth:`detach`.
-        is_client: must be true: a server's side is :class:`~asynchttp.http1connection.HTTP1ServerConnection`.
+        params: limits and timeouts. ``header_timeout``, if it is given, is the time from :meth:`read_response` (or
+            from an interim response) to the end of the next head; a response may be long in coming, so there is no
+            default.
         context: stands for the peer in log records.
 
     Source: Tornado ``HTTP1Connection(stream, is_client=True)``.
     """
+
+    is_client = True
 
     def __init__(
         self,
@@ -46,10 +50,8 @@ class ClientConnection(httputil.HTTPConnection):
         params: HTTP1ConnectionParameters | None = None,
         context: object = None,
     ) -> None:
-        if not is_client:
-            raise ValueError("HTTP1Connection is the client's side; HTTP1ServerConnection(stream) is the server's")
-        self.is_client = is_client
         self.stream: IOStream | None = stream
+        self.io_loop = stream.io_loop
         self.params = params or HTTP1ConnectionParameters()
         self.context = context
         self.no_keep_alive = self.params.no_keep_alive
@@ -59,11 +61,17 @@ class ClientConnection(httputil.HTTPConnection):
         # Octets of the request's body still to come; None: as many as there are.
         self._left: int | None = None
         self._chunked = False
+        # A head was sent, and finish() hasn't been called since.
+        self._sending = False
+        # Held, because asyncio holds its tasks weakly. None: no response is being read.
+        self._reading: asyncio.Task[bool] | None = None
         self._close_callback: Callable[[], Any] | None = None
+        # close() was called: an end that isn't the peer's.
+        self._cut = False
 
     # -- the request -----------------------------------------------------------------------------------------------
 
-    @accepts_callback(at=3, with_result=False)
+    @tells_when_written(at=3)
     def write_headers(
         self,
         start_line: httputil.RequestStartLine,
@@ -72,27 +80,32 @@ class ClientConnection(httputil.HTTPConnection):
     ) -> "asyncio.Future[None]":
         """Send the head of a request, and the first octets of its body.
 
-        A body is sent in chunks if the method has one and ``headers`` tell no length.
+        The body is sent in chunks if ``headers`` say so, or if the method has one and they tell no length.
 
         Returns: a future that is done when the octets have been handed to the kernel; it has failed with
         :exc:`StreamClosedError` if the peer has gone.
-        Raises: :exc:`ValueError` for a head that would split the message.
+        Raises: :exc:`ValueError` for a head that would split the message, or leave it open where it ends.
         """
         method, target, _ = start_line
         line = f"{method} {target} HTTP/1.1\r\n".encode("latin-1")
         match = abnf.REQUEST_LINE.match(line)
         if match is None or match.end() != len(line) - 3:
             raise ValueError(f"Illegal characters in request line: {line!r}")
-        self._method = method
-        lengths = headers.get_list("Content-Length")
-        self._chunked = method in _METHODS_WITH_BODY and not lengths and "Transfer-Encoding" not in headers
-        if self._chunked:
-            headers["Transfer-Encoding"] = "chunked"
+        fields = [(name, _text(value)) for name, value in headers.get_all()]
+        lengths = [value for name, value in fields if name.lower() == "content-length"]
+        codings = [value for name, value in fields if name.lower() == "transfer-encoding"]
+        if codings and (lengths or [coding.lower() for coding in codings] != ["chunked"]):
+            raise ValueError("Transfer-Encoding of a request can only be chunked, without Content-Length")
         self._left = _told_length(lengths)
-        head = line + serializer.encode_fields(headers.get_all()) + b"\r\n"
+        self._chunked = bool(codings) or (method in _METHODS_WITH_BODY and not lengths)
+        if self._chunked and not codings:
+            fields.append(("Transfer-Encoding", "chunked"))
+        head = line + serializer.encode_fields(fields) + b"\r\n"
+        self._method = method
+        self._sending = True
         return self._send(head + self._framed(chunk) if chunk else head)
 
-    @accepts_callback(at=1, with_result=False)
+    @tells_when_written(at=1)
     def write(self, chunk: bytes) -> "asyncio.Future[None]":
         """Send octets of the body.  Raises :exc:`HTTPOutputError` for more than ``Content-Length``."""
         return self._send(self._framed(chunk)) if chunk else self._send(b"")
@@ -108,68 +121,80 @@ class ClientConnection(httputil.HTTPConnection):
     def _send(self, data: bytes) -> "asyncio.Future[None]":
         if self.stream is not None and not self.stream.closed():
             return self.stream.write(data)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = self.io_loop.asyncio_loop.create_future()
         future.set_exception(StreamClosedError())
-        future.exception()
+        future.exception()  # nobody has to look
         return future
 
     def finish(self) -> None:
         """End the request.  Raises :exc:`HTTPOutputError` for less than ``Content-Length``."""
+        self._sending = False
+        if self.stream is None or self.stream.closed():
+            return
         if self._left:
             self.close()
             raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
         if self._chunked:
             self._send(chunked.LAST_CHUNK)
-        if self.stream is not None and not self.stream.closed():
-            self.stream.set_nodelay(True)
+        self.stream.set_nodelay(True)
+
+    @property
+    def _request(self) -> Self:
+        """Who keeps a write's callback until it is called: see ``_legacy/responses.py``."""
+        return self
 
     # -- the response ----------------------------------------------------------------------------------------------
 
     def read_response(self, delegate: httputil.HTTPMessageDelegate) -> "asyncio.Future[bool]":
         """Read one response, and give it to ``delegate`` as it comes.
 
-        Returns: a future: whether the connection can carry another message. A peer that breaks the rules or goes away
-        makes it ``False``, and never raises.
+        Interim responses come to ``headers_received`` as they are, up to 10 of them. The delegate may :meth:`detach`
+        there, as it must behind a ``101``. Then, unless it did, it gets ``finish`` or ``on_connection_close``.
+
+        Returns: a future: whether the connection can carry another request. A peer that breaks the rules or goes away
+        makes it ``False``, and never raises. Cancelling it closes the connection.
+        Raises: :exc:`AssertionError` while another response is being read.
         """
+        if self._reading is not None:
+            raise AssertionError("Already reading")
         if self.params.decompress:
             delegate = DecompressingDelegate(delegate, self._limit_of_body, self.params.chunk_size)
-        assert self.stream is not None
-        return self.stream.io_loop.asyncio_loop.create_task(self._read_response(delegate))
+        self._reading = self.io_loop.asyncio_loop.create_task(self._read_response(delegate))
+        return self._reading
 
     def _limit_of_body(self) -> int:
         return self._max_body_size
 
     async def _read_response(self, delegate: httputil.HTTPMessageDelegate) -> bool:
         stream = self.stream
-        assert stream is not None
         finished = False
         try:
-            for _ in range(_MAX_1XX_RESPONSES + 1):
-                status, headers, minor = await self._read_head(delegate, stream)
-                if self.stream is None:  # detached
-                    return False
-                if not 100 <= status < 200:
-                    break
-            else:
-                raise HTTPInputError(f"more than {_MAX_1XX_RESPONSES} interim responses")
-            keep_alive = framing.keep_alive(minor, [v.encode("latin-1") for v in headers.get_list("Connection")])
-            length = self._body_length(status, minor, headers)
-            reading = self._read_body(delegate, stream, length)
-            if self._body_timeout is None:
-                await reading
-            else:
-                try:
-                    await asyncio.wait_for(reading, self._body_timeout)
-                except TimeoutError:
-                    gen_log.info("Timeout reading body from %s", self.context)
-                    return False
+            if stream is None:
+                return False
+            head = await self._read_heads(delegate, stream)
+            if self.stream is None:  # detached
+                return False
+            if head.status == 101:
+                raise HTTPInputError("the protocol was switched, and nobody took the connection")
+            length = head.body_length(self._method)
+            if length is not None and length > self._max_body_size:
+                raise BodyTooLargeError("Content-Length too long")
+            deadline = asyncio.timeout(self._body_timeout)
+            try:
+                async with deadline:
+                    await self._read_body(delegate, stream, length)
+            except TimeoutError:
+                if not deadline.expired():  # the delegate's own
+                    raise
+                gen_log.info("Timeout reading body from %s", self.context)
+                return False
             delegate.finish()
             finished = True
-            return keep_alive and length is not None and not self.no_keep_alive
+            tunnel = self._method == "CONNECT" and 200 <= head.status < 300
+            alive = head.keep_alive and length is not None and not (tunnel or self._sending or self.no_keep_alive)
+            return alive and self.stream is not None
         except HTTPInputError as error:
             gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
-            return False
-        except UnsatisfiableReadError:
             return False
         except StreamClosedError:
             return False
@@ -177,64 +202,79 @@ class ClientConnection(httputil.HTTPConnection):
             app_log.error("Uncaught exception", exc_info=True)
             return False
         finally:
+            self._reading = None
             if self.stream is not None:
-                if not finished:
-                    tell_closed(delegate)
+                self._forget_close_callback()
+                if not finished or self.no_keep_alive:
                     self.close()
-                elif self.no_keep_alive:
-                    self.close()
+            if not finished and (self.stream is not None or stream is None):
+                tell_closed(delegate)
 
-    async def _read_head(
-        self, delegate: httputil.HTTPMessageDelegate, stream: IOStream
-    ) -> tuple[int, httputil.HTTPHeaders, int]:
-        octets = await stream.read_until(b"\r\n\r\n", max_bytes=self.params.max_header_size)
-        octets = octets.lstrip(b"\r\n")
-        line, _, _ = octets.partition(b"\r\n")
-        start_line = httputil.parse_response_start_line(line.decode("latin-1"))
-        fields = octets[len(line) :]
-        if abnf.FIELD_LINES.fullmatch(fields, 2) is None:
-            raise HTTPInputError("malformed header field in a response")
-        headers = httputil.HTTPHeaders._of_checked(h1_head.split_fields(fields))
-        if 100 <= start_line.code < 200 and ("Content-Length" in headers or "Transfer-Encoding" in headers):
-            raise HTTPInputError(f"a response with status {start_line.code} can't have a body")
-        await _wait_for(delegate.headers_received(start_line, headers))
-        return start_line.code, headers, int(start_line.version[-1])
+    async def _read_heads(self, delegate: httputil.HTTPMessageDelegate, stream: IOStream) -> ResponseHead:
+        """Read the interim responses and the head of the final one."""
+        for _ in range(MAX_1XX_RESPONSES + 1):
+            try:
+                async with asyncio.timeout(self.params.response_timeout):
+                    head = await self._read_head(stream)
+            except TimeoutError:
+                raise StreamClosedError from None
+            if head.status < 200:
+                head.body_length(self._method)  # it can't have any
+            start_line = httputil.ResponseStartLine(f"HTTP/1.{head.minor}", head.status, head.reason)
+            headers = httputil.HTTPHeaders._of_checked(head.fields())
+            result = delegate.headers_received(start_line, headers)
+            if result is not None and inspect.isawaitable(result):
+                await result
+            if self.stream is None or head.status >= 200 or head.status == 101:
+                return head
+        raise HTTPInputError("Too many 1xx responses")
 
-    def _body_length(self, status: int, minor: int, headers: httputil.HTTPHeaders) -> int | None:
-        """Octets of the body, ``framing.CHUNKED``, or ``None``: until the connection closes.  RFC 9112 §6.3."""
-        if not serializer.may_have_body(self._method, status):
-            return 0
-        lengths = [value.encode("latin-1") for value in headers.get_list("Content-Length")]
-        codings = [value.encode("latin-1") for value in headers.get_list("Transfer-Encoding")]
-        if not lengths and not codings:
-            return None
-        length = framing.body_length(minor, lengths, codings)
-        if length > self._max_body_size:
-            raise BodyTooLargeError("Content-Length too long")
-        return length
+    async def _read_head(self, stream: IOStream) -> ResponseHead:
+        reader = ResponseHeadReader(self.params.max_header_size, self.params.max_header_count)
+        while True:
+            data = await stream.read_bytes(self.params.chunk_size, partial=True)
+            try:
+                found = reader.feed(data)
+            except HeadTooLargeError as error:
+                gen_log.info("Unsatisfiable read, closing connection: %s", error)
+                self.close(UnsatisfiableReadError(str(error)))
+                raise StreamClosedError from None
+            if found is not None:
+                head, end = found
+                stream.unread(data[end:])
+                return head
 
     async def _read_body(self, delegate: httputil.HTTPMessageDelegate, stream: IOStream, length: int | None) -> None:
-        size = self.params.chunk_size
         if length == framing.CHUNKED:
             await self._read_chunks(delegate, stream)
-        elif length is not None:
-            while length:
-                piece = await stream.read_bytes(min(size, length), partial=True)
-                length -= len(piece)
-                await _wait_for(delegate.data_received(piece))
+        elif length is None:
+            await self._read_until_close(delegate, stream)
         else:
-            total = 0
-            while True:
-                try:
-                    piece = await stream.read_bytes(size, partial=True)
-                except StreamClosedError as error:
-                    if error.real_error is not None:
-                        raise
-                    return
-                total += len(piece)
-                if total > self._max_body_size:
-                    raise BodyTooLargeError("response body too large")
-                await _wait_for(delegate.data_received(piece))
+            while length:
+                piece = await stream.read_bytes(min(self.params.chunk_size, length), partial=True)
+                length -= len(piece)
+                await self._pass_on(delegate, piece)
+
+    async def _pass_on(self, delegate: httputil.HTTPMessageDelegate, piece: bytes) -> None:
+        result = delegate.data_received(piece)
+        if result is not None and inspect.isawaitable(result):
+            await result
+        if self.stream is None:  # detached
+            raise StreamClosedError
+
+    async def _read_until_close(self, delegate: httputil.HTTPMessageDelegate, stream: IOStream) -> None:
+        total = 0
+        while True:
+            try:
+                piece = await stream.read_bytes(self.params.chunk_size, partial=True)
+            except StreamClosedError as error:
+                if error.real_error is not None or self._cut:
+                    raise
+                return
+            total += len(piece)
+            if total > self._max_body_size:
+                raise BodyTooLargeError("response body too large")
+            await self._pass_on(delegate, piece)
 
     async def _read_chunks(self, delegate: httputil.HTTPMessageDelegate, stream: IOStream) -> None:
         decoder = chunked.ChunkedDecoder(self.params.max_header_size, self.params.max_header_count)
@@ -246,7 +286,7 @@ class ClientConnection(httputil.HTTPConnection):
             if total > self._max_body_size:
                 raise BodyTooLargeError("chunked body too large")
             if body:
-                await _wait_for(delegate.data_received(body))
+                await self._pass_on(delegate, body)
             if end >= 0:
                 stream.unread(data[end:])
                 return
@@ -254,35 +294,54 @@ class ClientConnection(httputil.HTTPConnection):
     # -- the connection --------------------------------------------------------------------------------------------
 
     def set_close_callback(self, callback: Callable[[], Any] | None) -> None:
-        """Call ``callback`` once when the connection closes; ``None`` takes it back."""
-        if self.stream is not None:
-            self.stream.set_close_callback(callback)
+        """Call ``callback`` once if the connection closes before its response was read; ``None`` takes it back.
 
-    def set_body_timeout(self, timeout: float) -> None:
-        """Set ``body_timeout``, in seconds, for the present message."""
+        Not while it is being read: then the delegate is told.
+        """
+        if self.stream is not None:
+            self._close_callback = callback
+            self.stream.set_close_callback(None if callback is None else self._closed)
+
+    def _closed(self) -> Any:
+        callback, self._close_callback = self._close_callback, None
+        return callback() if callback is not None and self._reading is None else None
+
+    def _forget_close_callback(self) -> None:
+        # The stream's slot may hold one that isn't ours.
+        if self._close_callback is not None and self.stream is not None:
+            self._close_callback = None
+            self.stream.set_close_callback(None)
+
+    def set_body_timeout(self, timeout: float | None) -> None:
+        """Set ``body_timeout``, in seconds, for the next body; ``None``: no limit."""
         self._body_timeout = timeout
 
     def set_max_body_size(self, max_body_size: int) -> None:
-        """Set ``max_body_size``, in octets, for the present message."""
+        """Set ``max_body_size``, in octets, before and after decompression."""
         self._max_body_size = max_body_size
 
     def detach(self) -> IOStream:
-        """Take the stream out of this connection's hands, for another protocol."""
-        stream, self.stream = self.stream, None
+        """Take the stream out of this connection's hands, for another protocol.
+
+        What came behind the head is still in its buffer.  Raises :exc:`StreamClosedError` when it was taken before.
+        """
+        stream = self.stream
         if stream is None:
             raise StreamClosedError
-        stream.set_close_callback(None)
+        self._forget_close_callback()
+        self.stream = None
         return stream
 
-    def close(self) -> None:
+    def close(self, exc_info: Any = False) -> None:
         """Close the connection at once."""
+        self._cut = True
         if self.stream is not None:
-            self.stream.close()
+            self.stream.close(exc_info=exc_info)
 
 
-async def _wait_for(result: Awaitable[None] | None) -> None:
-    if result is not None and inspect.isawaitable(result):
-        await result
+def _text(value: Any) -> str:
+    """A field's value; as ``bytes``, which slip into headers, its octets are meant."""
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _told_length(lengths: list[str]) -> int | None:

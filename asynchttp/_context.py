@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from asynchttp import httputil, netutil
+from asynchttp._exchange import Context
 from asynchttp.iostream import IOStream, SSLIOStream
 
-__all__ = ["PeerContext"]
+__all__ = ["PeerContext", "context_of"]
 
 
 class PeerContext:
@@ -98,3 +99,32 @@ class PeerContext:
         if self.address_family in (socket.AF_INET, socket.AF_INET6):
             return self.remote_ip
         return self.address.decode("utf-8", "replace") if isinstance(self.address, bytes) else str(self.address)
+
+
+class _ForeignContext:
+    """A program's own object in the place of a :class:`PeerContext`: it need have nothing of one."""
+
+    believes_proxies = False
+
+    def __init__(self, context: Any, peer: PeerContext) -> None:
+        self._context = context
+        self.address = getattr(context, "address", peer.address)
+        self.remote_ip = getattr(context, "remote_ip", "0.0.0.0")
+        self.protocol = getattr(context, "protocol", "http")
+        self.local_address = peer.local_address
+
+    def forwarded(self, headers: httputil.HTTPHeaders) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def __str__(self) -> str:
+        return str(self._context)
+
+
+def context_of(stream: IOStream, context: Any = None) -> Context:
+    """What stands for the peer of ``stream``: ``context`` if there is one, whatever it is."""
+    if context is None:
+        return PeerContext(stream)
+    return context if isinstance(context, PeerContext) else _ForeignContext(context, PeerContext(stream))

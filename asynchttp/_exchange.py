@@ -275,6 +275,23 @@ class Exchange(HTTPConnection):
         return self._engine.context.forwarded(self._request.headers)
 
     @property
+    def address(self) -> Any:
+        """Of the peer, as :meth:`socket.socket.accept` gave it.  This and the next are of Tornado 2 and 3."""
+        return self._engine.context.address
+
+    @property
+    def address_family(self) -> Any:
+        return getattr(self._engine.context, "address_family", None)
+
+    @property
+    def xheaders(self) -> bool:
+        return self._engine.context.believes_proxies
+
+    @property
+    def protocol(self) -> str:
+        return self.context.protocol
+
+    @property
     def params(self) -> HTTP1ConnectionParameters:
         return self._engine.params
 

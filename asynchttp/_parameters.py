@@ -16,8 +16,8 @@ class HTTP1ConnectionParameters:
     #: input that waits behind an unfinished exchange before reading pauses, and the largest piece of body passed on
     chunk_size: int = 65536
     max_header_size: int = 65536
-    #: from the first octet of a head to its last; and from accept, for a connection that sends nothing
-    header_timeout: float = 60.0
+    #: from the first octet of a head to its last; and from accept, for a connection that sends nothing: 60
+    header_timeout: float = None  # type: ignore[assignment]  # until __post_init__
     max_body_size: int = 104857600
     #: from a head to the end of its body; ``None``: no limit
     body_timeout: float | None = None
@@ -34,7 +34,13 @@ class HTTP1ConnectionParameters:
     #: take a bare LF as line end in the heads of very old clients that send nothing else; never in chunked framing
     allow_bare_lf: bool = False
 
+    #: of a client: ``header_timeout`` where it was given; a response may be long in coming
+    response_timeout: float | None = dataclasses.field(init=False, default=None)
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "response_timeout", self.header_timeout)
+        if self.header_timeout is None:
+            object.__setattr__(self, "header_timeout", 60.0)
         for field in dataclasses.fields(self):
             if getattr(self, field.name) is None:
                 object.__setattr__(self, field.name, field.default)

@@ -29,13 +29,14 @@ whole and valid; two requests of one connection in progress.
 
 import enum
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from asynchttp import _dispatch, _peerwatch
-from asynchttp._client import ClientConnection
-from asynchttp._context import PeerContext
+from asynchttp._client import MAX_1XX_RESPONSES, ClientConnection
+from asynchttp._context import context_of
 from asynchttp._dispatch import Style
-from asynchttp._exchange import Context, Exchange, ServerRequest
+from asynchttp._driven import DrivenConnection, ServesOne
+from asynchttp._exchange import Exchange, ServerRequest
 from asynchttp._h1 import abnf, serializer
 from asynchttp._h1 import head as h1_head
 from asynchttp._h1.errors import HTTPInputError, RequestTimeoutError
@@ -76,7 +77,8 @@ class HTTP1ServerConnection(RequestBodyReader):
     Args:
         stream: becomes this connection's own when :meth:`start_serving` or :meth:`serve` is called.
         params: limits and timeouts; default: those of :class:`HTTP1ConnectionParameters`.
-        context: what is known of the peer; default: from the stream.
+        context: stands for the peer: ``str()`` of it in log records, and requests take ``remote_ip`` and ``protocol``
+            from it; default: from the stream.
 
     Source: Tornado ``http1connection.HTTP1ServerConnection``.
     """
@@ -101,10 +103,10 @@ class HTTP1ServerConnection(RequestBodyReader):
         self,
         stream: IOStream,
         params: HTTP1ConnectionParameters | None = None,
-        context: Context | None = None,
+        context: Any = None,
     ) -> None:
         params = params or HTTP1ConnectionParameters()
-        super().__init__(stream, params, context or PeerContext(stream))
+        super().__init__(stream, params, context_of(stream, context))
         self._on_close: Callable[[HTTP1ServerConnection], object]
         self._pauses = _NO_PAUSE
         self._eof_since: float | None = None
@@ -566,8 +568,32 @@ class HTTP1ServerConnection(RequestBodyReader):
         self.stream.close()
 
 
-#: Tornado's name for the client's side, which a program makes itself.
-HTTP1Connection = ClientConnection
+class _OneExchange(ServesOne, HTTP1ServerConnection):
+    """The engine of :class:`.DrivenConnection`."""
+
+    __slots__ = ()
+
+
+class HTTP1Connection(ClientConnection):
+    """A connection that a program drives itself; with ``is_client=False`` it is a :class:`.DrivenConnection`.
+
+    Source: Tornado ``http1connection.HTTP1Connection``.
+    """
+
+    def __new__(
+        cls,
+        stream: IOStream,
+        is_client: bool = True,
+        params: HTTP1ConnectionParameters | None = None,
+        context: object = None,
+    ) -> Any:
+        if is_client:
+            return super().__new__(cls)
+        return DrivenConnection(stream, _OneExchange, params, context)
+
+
+#: Tornado's tests import it.
+_MAX_1XX_RESPONSES = MAX_1XX_RESPONSES
 
 #: Decoding the usual ones again and again costs more than looking them up.
 _METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}

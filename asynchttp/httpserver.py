@@ -8,11 +8,12 @@
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from asynchttp import _dispatch
 from asynchttp._context import PeerContext
-from asynchttp._interfaces import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
+from asynchttp._interfaces import HTTPConnection as ResponseConnection
+from asynchttp._interfaces import HTTPMessageDelegate, HTTPServerConnectionDelegate
 from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._response import TURN_SIZE
 from asynchttp._sweep import Sweep
@@ -20,11 +21,12 @@ from asynchttp.http1connection import HTTP1ConnectionParameters, HTTP1ServerConn
 from asynchttp.httputil import HTTPRequest
 from asynchttp.iostream import IOStream
 from asynchttp.tcpserver import TCPServer
+from asynchttp.util import Configurable
 
-__all__ = ["HTTPRequest", "HTTPServer"]
+__all__ = ["HTTPConnection", "HTTPRequest", "HTTPServer"]
 
 
-class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
+class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     """A server that calls ``request_callback`` for each request.
 
     Args:
@@ -55,12 +57,31 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
             A head with both kinds is refused all the same, and so is a bare LF in chunked framing. Not behind a proxy,
             which may see other requests than we do; default: off.
 
-    Timeouts are looked at once or more a second; none comes early.  Source: Tornado ``httpserver.HTTPServer``.
+    Timeouts are looked at once or more a second; none comes early.
+    ``HTTPServer.configure(Subclass, option=1)`` makes ``HTTPServer(...)`` return a ``Subclass``, as of
+    :class:`~asynchttp.util.Configurable`.  Source: Tornado ``httpserver.HTTPServer``.
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        # Not Configurable's, which would call initialize() with the arguments of a subclass's own __init__().
+        implementation: Any = cls.configured_class() if cls is HTTPServer else cls
+        server: Self = object.__new__(implementation)
+        return server
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Subclasses of Tornado 4.2+ override initialize(), older ones __init__().
+        implementation, options = HTTPServer._save_configuration()
+        if options and type(self) is implementation:
+            kwargs = {**options, **kwargs}
         self.initialize(*args, **kwargs)
+
+    @classmethod
+    def configurable_base(cls) -> type[Configurable]:
+        return HTTPServer
+
+    @classmethod
+    def configurable_default(cls) -> type[Configurable]:
+        return HTTPServer
 
     @accepts_io_loop(at=2, none_is_loop=True)
     def initialize(
@@ -147,7 +168,7 @@ class HTTPServer(TCPServer, HTTPServerConnectionDelegate):
         self._connections.discard(connection)
         self.on_close(connection)
 
-    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+    def start_request(self, server_conn: object, request_conn: ResponseConnection) -> HTTPMessageDelegate:
         """A request has come, for a delegate.  A subclass that overrides this gets every request.  Source: Tornado."""
         message: HTTPMessageDelegate = self.request_callback.start_request(server_conn, request_conn)
         return message
@@ -178,10 +199,48 @@ def _bound_unsent(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, TURN_SIZE)
 
 
+class HTTPConnection:
+    """Serves ``request_callback`` on one stream, from when this is made: the engine's name in Tornado 2 and 3.
+
+    Since Tornado 4 :class:`httputil.HTTPConnection` is the interface of ``request.connection``.
+
+    Args:
+        stream, address: as :meth:`TCPServer.handle_stream` gets them.
+        request_callback, no_keep_alive, xheaders, protocol: as of :class:`HTTPServer`.
+    """
+
+    def __init__(
+        self,
+        stream: IOStream,
+        address: Any,
+        request_callback: Any,
+        no_keep_alive: bool = False,
+        xheaders: bool = False,
+        protocol: str | None = None,
+    ) -> None:
+        self.stream = stream
+        self.address = address
+        self.request_callback = request_callback
+        self.no_keep_alive = no_keep_alive
+        self.xheaders = xheaders
+        context = PeerContext(stream, address, protocol, xheaders)
+        self.address_family = context.address_family
+        self.protocol = context.protocol
+        params = HTTP1ConnectionParameters(no_keep_alive=no_keep_alive, max_body_size=stream.max_buffer_size)
+        loop = stream.io_loop.asyncio_loop
+        style = _dispatch.style_of(request_callback, loop)
+        connection = HTTP1ServerConnection(stream, params, context)
+        connection.serve(style, Sweep(loop, params.shortest_limit), self._closed)
+
+    def _closed(self, connection: HTTP1ServerConnection) -> None:
+        if _dispatch.is_delegate(self.request_callback):
+            self.request_callback.on_close(connection)
+
+
 class _CallableAdapter(HTTPMessageDelegate):
     """A plain callable as a message delegate: for ``tornado.routing``, which mixes both."""
 
-    def __init__(self, request_callback: Callable[[HTTPRequest], Any], request_conn: HTTPConnection) -> None:
+    def __init__(self, request_callback: Callable[[HTTPRequest], Any], request_conn: ResponseConnection) -> None:
         self._callback = request_callback
         self._connection = request_conn
         self._request = HTTPRequest()

@@ -53,6 +53,7 @@ FLOORS = [
         "_context",
         "_decompress",
         "_dispatch",
+        "_driven",
         "_exchange",
         "_filebody",
         "_parameters",

@@ -37,7 +37,7 @@ PUBLIC = {
         with_timeout
     """,
     "http1connection": "Exchange HTTP1Connection HTTP1ConnectionParameters HTTP1ServerConnection",
-    "httpserver": "HTTPRequest HTTPServer",
+    "httpserver": "HTTPConnection HTTPRequest HTTPServer",
     "httputil": """
         BodyTooLargeError ExpectationFailedError HTTPConnection HTTPFile HTTPHeaders HTTPInputError HTTPMessageDelegate
         HTTPOutputError HTTPRequest HTTPResponse HTTPServerConnectionDelegate HTTPServerRequest HTTP_WHITESPACE
@@ -103,10 +103,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "parse_hex_int": LATER,
         "parse_int": LATER,
     },
-    "httpserver": {
-        "HTTPServer.configurable_base": LATER,
-        "HTTPServer.configurable_default": LATER,
-    },
+    "httpserver": {},
     "httputil": {
         "HTTPHeaders.__unicode__": "Python 2's name of __str__",
         "doctests": DOCTESTS,
