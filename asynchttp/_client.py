@@ -14,7 +14,6 @@ from asynchttp._decompress import DecompressingDelegate
 from asynchttp._h1 import abnf, chunked, framing, serializer
 from asynchttp._h1.errors import BodyTooLargeError, HeadTooLargeError, HTTPInputError, HTTPOutputError
 from asynchttp._h1.response import ResponseHead, ResponseHeadReader
-from asynchttp._interfaces import tell_closed
 from asynchttp._legacy.responses import tells_when_written
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
@@ -66,8 +65,12 @@ class ClientConnection(httputil.HTTPConnection):
         # Held, because asyncio holds its tasks weakly. None: no response is being read.
         self._reading: asyncio.Task[bool] | None = None
         self._close_callback: Callable[[], Any] | None = None
+        # The delegate has got a head.
+        self._begun = False
         # close() was called: an end that isn't the peer's.
         self._cut = False
+        # Tornado does so, too: tornado.simple_httpclient would raise stream.error in the one that it has set before.
+        stream.set_close_callback(None)
 
     # -- the request -----------------------------------------------------------------------------------------------
 
@@ -149,17 +152,21 @@ class ClientConnection(httputil.HTTPConnection):
         """Read one response, and give it to ``delegate`` as it comes.
 
         Interim responses come to ``headers_received`` as they are, up to 10 of them. The delegate may :meth:`detach`
-        there, as it must behind a ``101``. Then, unless it did, it gets ``finish`` or ``on_connection_close``.
+        there, as it must behind a ``101``. Then, unless it did, it gets ``finish`` or ``on_connection_close``; the
+        latter also when the peer broke the rules, or took too long, before there was a head.
 
-        Returns: a future: whether the connection can carry another request. A peer that breaks the rules or goes away
-        makes it ``False``, and never raises. Cancelling it closes the connection.
-        Raises: :exc:`AssertionError` while another response is being read.
+        Returns: a future: whether the connection can carry another request; ``False`` if the peer broke the rules or
+        the delegate failed, which is logged. Cancelling it closes the connection.
+        Raises:
+            StreamClosedError: the connection ended before the response did. The delegate was told if it had a head.
+            AssertionError: another response is being read.
         """
         if self._reading is not None:
             raise AssertionError("Already reading")
         if self.params.decompress:
             delegate = DecompressingDelegate(delegate, self._limit_of_body, self.params.chunk_size)
         self._reading = self.io_loop.asyncio_loop.create_task(self._read_response(delegate))
+        self._reading.add_done_callback(_look_at)
         return self._reading
 
     def _limit_of_body(self) -> int:
@@ -167,10 +174,10 @@ class ClientConnection(httputil.HTTPConnection):
 
     async def _read_response(self, delegate: httputil.HTTPMessageDelegate) -> bool:
         stream = self.stream
-        finished = False
+        if stream is None:
+            raise StreamClosedError
+        finished = self._begun = False
         try:
-            if stream is None:
-                return False
             head = await self._read_heads(delegate, stream)
             if self.stream is None:  # detached
                 return False
@@ -197,6 +204,12 @@ class ClientConnection(httputil.HTTPConnection):
             gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
             return False
         except StreamClosedError:
+            finished = not self._begun  # the delegate knows of nothing
+            raise
+        except asyncio.CancelledError:
+            if asyncio.current_task().cancelling():  # type: ignore[union-attr]  # in a task there is one
+                raise
+            app_log.error("Uncaught exception", exc_info=True)  # what the delegate waited for was cancelled
             return False
         except Exception:
             app_log.error("Uncaught exception", exc_info=True)
@@ -207,8 +220,8 @@ class ClientConnection(httputil.HTTPConnection):
                 self._forget_close_callback()
                 if not finished or self.no_keep_alive:
                     self.close()
-            if not finished and (self.stream is not None or stream is None):
-                tell_closed(delegate)
+                if not finished:
+                    _tell_closed(delegate, self.stream)
 
     async def _read_heads(self, delegate: httputil.HTTPMessageDelegate, stream: IOStream) -> ResponseHead:
         """Read the interim responses and the head of the final one."""
@@ -217,11 +230,12 @@ class ClientConnection(httputil.HTTPConnection):
                 async with asyncio.timeout(self.params.response_timeout):
                     head = await self._read_head(stream)
             except TimeoutError:
-                raise StreamClosedError from None
+                raise HTTPInputError(f"no response after {self.params.response_timeout} s") from None
             if head.status < 200:
                 head.body_length(self._method)  # it can't have any
             start_line = httputil.ResponseStartLine(f"HTTP/1.{head.minor}", head.status, head.reason)
             headers = httputil.HTTPHeaders._of_checked(head.fields())
+            self._begun = True
             result = delegate.headers_received(start_line, headers)
             if result is not None and inspect.isawaitable(result):
                 await result
@@ -238,7 +252,7 @@ class ClientConnection(httputil.HTTPConnection):
             except HeadTooLargeError as error:
                 gen_log.info("Unsatisfiable read, closing connection: %s", error)
                 self.close(UnsatisfiableReadError(str(error)))
-                raise StreamClosedError from None
+                raise StreamClosedError(real_error=stream.error) from None
             if found is not None:
                 head, end = found
                 stream.unread(data[end:])
@@ -273,7 +287,7 @@ class ClientConnection(httputil.HTTPConnection):
                 return
             total += len(piece)
             if total > self._max_body_size:
-                raise BodyTooLargeError("response body too large")
+                raise BodyTooLargeError("Body too long")
             await self._pass_on(delegate, piece)
 
     async def _read_chunks(self, delegate: httputil.HTTPMessageDelegate, stream: IOStream) -> None:
@@ -337,6 +351,20 @@ class ClientConnection(httputil.HTTPConnection):
         self._cut = True
         if self.stream is not None:
             self.stream.close(exc_info=exc_info)
+
+
+def _look_at(task: "asyncio.Task[bool]") -> None:
+    """Who doesn't wait for a response doesn't want to read of it in the log of the loop, either."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _tell_closed(delegate: httputil.HTTPMessageDelegate, stream: IOStream) -> None:
+    try:
+        delegate.on_connection_close()
+    except Exception as error:
+        if error is not stream.error:  # some raise what they find there, as tornado.simple_httpclient does
+            app_log.error("Uncaught exception", exc_info=True)
 
 
 def _text(value: Any) -> str:

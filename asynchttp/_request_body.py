@@ -343,10 +343,12 @@ class RequestBodyReader(FileWriter):
                 self.handler_failed(exchange, error)
                 tell_closed(receiver)
 
-    def _drop_receiver(self) -> None:
-        """The body won't be complete, or nobody wants the rest."""
+    def _drop_receiver(self, exchange: ServerRequest | None) -> None:
+        """The body of ``exchange`` won't be complete, or nobody wants the rest."""
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
+            if not hasattr(exchange, "chunks"):
+                self._close_callback = None  # a delegate is told once, by on_connection_close
             tell_closed(receiver)
 
     def max_body_size(self, exchange: ServerRequest) -> int:

@@ -398,6 +398,7 @@ class HTTP1ServerConnection(RequestBodyReader):
             _peerwatch.probe(self.stream.socket)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        exchange = self._exchange
         self._reading = _R_CLOSED
         self._writing = _W_CLOSED
         # Forgotten, or the two would keep each other: _claim knows what it means.
@@ -405,7 +406,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         self._drop_input()
         self._out = []
         self._drop_body()
-        self._drop_receiver()
+        self._drop_receiver(exchange)
         self._sweep.discard(self)
         waiters, self._write_waiters = self._write_waiters, []
         for waiter in waiters:
@@ -511,7 +512,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         reading = self._reading
         if reading is _R_LINGER or reading is _R_CLOSED or reading is _R_TUNNEL:
             return
-        self._drop_receiver()
+        self._drop_receiver(self._exchange)
         more = self._eof_since is None and (
             reading is not _R_DONE or bool(self._input) or self._memo.keep_alive  # type: ignore[union-attr]  # DONE: there was a head
         )

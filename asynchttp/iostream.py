@@ -293,8 +293,10 @@ class IOStream(BaseIOStream):
             pass
 
     def _fail_others(self) -> None:
-        if self._connect_future is not None:
-            fail(self._connect_future, StreamClosedError(real_error=self.error))
+        # Let go of, for its result is this stream.
+        future, self._connect_future = self._connect_future, None
+        if future is not None:
+            fail(future, StreamClosedError(real_error=self.error))
 
 
 class SSLIOStream(IOStream):

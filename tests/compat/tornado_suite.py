@@ -31,6 +31,11 @@ MODULES = (
     "httpserver_test",
     "http1connection_test",
     "httputil_test",
+    "routing_test",
+    "web_test",
+    "websocket_test",
+    "simple_httpclient_test",
+    "httpclient_test",
 )
 LOOPS = ("asyncio", "uvloop")
 #: Seconds for one module on one loop; the slowest takes about 10 on two cores.
