@@ -43,7 +43,7 @@ class ResponseHead(NamedTuple):
             raise HTTPInputError(f"Response code {self.status} cannot have body")
         if not serializer.may_have_body(method, self.status) or (method == "CONNECT" and self.status < 300):
             return 0
-        if len(members := framing.list_members(lengths)) > 1:
+        if len(members := [value.strip(b" \t") for value in b",".join(lengths).split(b",")]) > 1:
             # RFC 9112 §6.3 item 5: a list of equal ones counts as one. Proxies make them, and nobody can be misled.
             if len(set(members)) > 1:
                 raise HTTPInputError("Multiple unequal Content-Lengths", b", ".join(lengths))
