@@ -21,6 +21,7 @@ from asynchttp import httputil
 from asynchttp._decompress import CODINGS, DecompressingDelegate, Decompressor
 from asynchttp._exchange import BodyChunks, Exchange, ServerRequest
 from asynchttp._interfaces import tell_closed
+from asynchttp._tornado import meet_tornado
 from asynchttp.httputil import HTTPOutputError
 
 __all__ = ["Run", "Start", "Starter", "Style", "check_handler", "delegate_style", "is_delegate", "style_of"]
@@ -90,7 +91,7 @@ def is_delegate(handler: Any) -> bool:
 
 def delegate_style(delegate: Any, decompress: bool = False) -> Style:
     """Start requests by asking ``delegate`` for a message delegate."""
-    start_line = _start_line_class(delegate)
+    start_line = meet_tornado()
 
     def start(request: ServerRequest) -> None:
         engine = request.engine
@@ -108,15 +109,6 @@ def delegate_style(delegate: Any, decompress: bool = False) -> Style:
         engine.receive(request, message, awaited)
 
     return Style(start, True)
-
-
-def _start_line_class(delegate: Any) -> Callable[[str, str, str], Any]:
-    """The class of start lines that ``delegate`` knows: an application of Tornado looks at the type of what it gets."""
-    for base in type(delegate).__mro__:
-        if base.__module__ == "tornado.httputil":
-            known: Callable[[str, str, str], Any] = sys.modules["tornado.httputil"].RequestStartLine
-            return known
-    return httputil.RequestStartLine
 
 
 def _streaming_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventLoop, decompress: bool) -> Start:

@@ -30,6 +30,7 @@ from asynchttp._h1.errors import HTTPInputError, HTTPOutputError
 from asynchttp._h1.states import Reading, Writing
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._sweep import Sweep
+from asynchttp._tornado import in_our_terms
 from asynchttp.iostream import IOStream, StreamClosedError
 from asynchttp.log import app_log, gen_log
 
@@ -522,6 +523,7 @@ class ResponseWriter:
         That its client left, or broke off the body, isn't the handler's fault.
         """
         status, message = 500, "Internal Server Error"
+        error = in_our_terms(error)
         if isinstance(error, HTTPInputError):
             gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
             status, message = error.status, error.public

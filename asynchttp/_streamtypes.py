@@ -4,7 +4,7 @@ import asyncio
 import enum
 import errno
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from asynchttp.ioloop import IOLoop
 
@@ -70,8 +70,15 @@ class StreamClosedError(OSError):
     Source: Tornado ``iostream.StreamClosedError``.
     """
 
+    #: The class that is really made, a subclass; ``None``: this one.
+    made_as: ClassVar["type[StreamClosedError] | None"] = None
+
+    def __new__(cls, real_error: BaseException | None = None) -> Self:
+        made_as: Any = cls.made_as if cls is StreamClosedError and cls.made_as is not None else cls
+        error: Self = OSError.__new__(made_as, "Stream is closed")
+        return error
+
     def __init__(self, real_error: BaseException | None = None) -> None:
-        super().__init__("Stream is closed")
         self.real_error = real_error
 
 

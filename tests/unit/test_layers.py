@@ -60,6 +60,7 @@ FLOORS = [
         "_request_body",
         "_response",
         "_sweep",
+        "_tornado",
         "http1connection",
     ],
     # servers
