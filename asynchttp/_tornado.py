@@ -31,7 +31,7 @@ def meet_tornado() -> Callable[[str, str, str], Any]:
 
 
 def in_our_terms(error: BaseException) -> BaseException:
-    """``tornado.httputil.HTTPInputError``, which an application raises for a bad request, as ours; others as they are."""
+    """``tornado.httputil.HTTPInputError``, by which an application refuses a request, as ours; others as they are."""
     theirs: Any = sys.modules.get("tornado.httputil")
     if theirs is None or isinstance(error, HTTPInputError) or not isinstance(error, theirs.HTTPInputError):
         return error
