@@ -1,8 +1,11 @@
 """The programs in ``examples/`` as processes, with real clients."""
 
 import asyncio
+import hashlib
 import signal
 import sys
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -163,6 +166,102 @@ async def test_echo_takes_peers_that_leave_in_the_middle(module: str, loop_name:
         await check_echo(port)
         process.kill()
         assert process.stderr == ""
+
+
+# -- applications of Tornado -----------------------------------------------------------------------------------------
+
+
+async def test_web_hello(loop_name: str) -> None:
+    with start_await("examples.web_hello", loop_name) as process:
+        url = f"http://127.0.0.1:{process.wait_for_port()}"
+        async with aiohttp.ClientSession() as session:
+            for path, text in (("/", "Hello, world!\n"), ("/you?greeting=Hi", "Hi, you!\n")):
+                async with session.get(url + path) as response:
+                    assert await response.text() == text
+            async with session.get(url + "/a/b") as response:
+                assert response.status == 404
+
+
+async def test_web_upload_tells_its_progress_while_it_comes(loop_name: str) -> None:
+    with start_await("examples.web_upload", loop_name) as process:
+        port = process.wait_for_port()
+        url = f"http://127.0.0.1:{port}/"
+        async with aiohttp.ClientSession() as session:
+
+            async def progress(name: str, state: str, received: int) -> dict[str, Any]:
+                async with asyncio.timeout(5):
+                    while True:
+                        async with session.get(url) as response:
+                            told = (await response.json()).get(name)
+                        if told and (told["state"], told["received"]) == (state, received):
+                            assert isinstance(told, dict)
+                            return told
+
+            async def pieces() -> AsyncIterator[bytes]:
+                yield b"a" * 100_000
+                await progress("file", "coming", 100_000)
+                yield b"b" * 3_000_000
+
+            async with session.put(url + "file", data=pieces()) as response:
+                digest = hashlib.sha256(b"a" * 100_000 + b"b" * 3_000_000).hexdigest()
+                assert await response.text() == f"{digest}  file\n"
+            assert await progress("file", "complete", 3_100_000) == {
+                "received": 3_100_000,
+                "total": None,
+                "state": "complete",
+            }
+            async with await RawClient.connect(port) as client:
+                await client.send(b"PUT /cut HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhello")
+                await progress("cut", "coming", 5)
+                client.abort()
+            assert (await progress("cut", "broken off", 5))["total"] == 9
+
+
+async def test_web_stream_comes_line_by_line(loop_name: str) -> None:
+    with start_await("examples.web_stream", loop_name) as process:
+        port = process.wait_for_port()
+        url = f"http://127.0.0.1:{port}/?count=3&pause=0.01"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            assert [line async for line in response.content] == [b"0\n", b"1\n", b"2\n"]
+        async with await RawClient.connect(port) as client:
+            await client.send(b"GET /?count=1000000&pause=0.001 HTTP/1.1\r\nHost: a\r\n\r\n")
+            await client.read_until(b"\n1\n")
+            client.abort()
+        process.wait_for_line("the client left")
+        process.kill()
+        assert "Traceback" not in process.stderr
+
+
+async def test_web_chat(loop_name: str) -> None:
+    with start_await("examples.web_chat", loop_name) as process:
+        url = f"http://127.0.0.1:{process.wait_for_port()}/"
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url) as response:
+                assert "new WebSocket(" in await response.text()
+            async with session.ws_connect(url + "chat") as one:
+                assert await one.receive_str() == "* somebody came, 1 here"
+                async with session.ws_connect(url + "chat") as other:
+                    for member in (one, other):
+                        assert await member.receive_str() == "* somebody came, 2 here"
+                    await other.send_str("héllo")
+                    assert [await one.receive_str(), await other.receive_str()] == ["héllo", "héllo"]
+                assert await one.receive_str() == "* somebody left, 1 here"
+        process.kill()
+        assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize("name", ["web_hello", "web_upload", "web_stream", "web_chat"])
+async def test_web_examples_end_by_ctrl_c(name: str) -> None:
+    with start_python("-m", f"examples.{name}", "0") as process:
+        process.wait_for_port()
+        assert process.stop(signal.SIGINT) == 0
+        assert process.stderr == ""
+
+
+async def test_readme_lists_each_example() -> None:
+    text = (ROOT / "README.md").read_text()
+    for path in (ROOT / "examples").glob("*.py"):
+        assert f"[`{path.name}`](examples/{path.name})" in text
 
 
 async def test_readme_shows_the_classic_demo_as_it_is() -> None:
