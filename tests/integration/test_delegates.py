@@ -493,3 +493,54 @@ async def test_client_that_leaves_while_the_receiver_is_waited_for(leave: Callab
         async with asyncio.timeout(5):
             await ended.wait()
     assert app.names[-2:] == ["on_connection_close", "on_close"]
+
+
+@pytest.mark.parametrize("how", ["abort", "close", "shutdown_write"])
+async def test_client_that_leaves_in_the_body_is_told_of_once(how: str) -> None:
+    called: list[str] = []
+    arrived = asyncio.Event()
+
+    def watch(recorder: Recorder) -> None:
+        recorder.connection.set_close_callback(lambda: called.append("callback"))
+        arrived.set()
+
+    app = App(headers_received=watch)
+    async with run_server(app) as server, await server.connect() as client:
+        await client.send(POST[:-1])
+        await arrived.wait()
+        getattr(client, how)()
+        await finished(app, client)
+        await asyncio.sleep(0)
+    assert app.names.count("on_connection_close") == 1
+    assert called == []
+
+
+async def test_client_that_leaves_behind_a_whole_request_is_told_of_by_the_callback() -> None:
+    called = asyncio.Event()
+    app = App(finish=lambda recorder: recorder.connection.set_close_callback(called.set))
+    async with run_server(app) as server, await server.connect() as client:
+        await client.send(POST)
+        async with asyncio.timeout(5):
+            while "finish" not in app.names:  # noqa: ASYNC110 (in this very loop)
+                await asyncio.sleep(0)
+            client.abort()
+            await called.wait()
+        await finished(app)
+    assert "on_connection_close" not in app.names
+
+
+async def test_streaming_handler_is_told_of_by_the_callback_in_the_body_too() -> None:
+    called = asyncio.Event()
+
+    async def handle(request: Any) -> None:
+        request.connection.set_close_callback(called.set)
+        started.set()
+        await called.wait()  # it doesn't read
+
+    started = asyncio.Event()
+    async with run_server(handle, stream_request_body=True) as server, await server.connect() as client:
+        await client.send(POST[:-1])
+        await started.wait()
+        client.abort()
+        async with asyncio.timeout(5):
+            await called.wait()
