@@ -166,8 +166,15 @@ class ClientConnection(httputil.HTTPConnection):
         if self.params.decompress:
             delegate = DecompressingDelegate(delegate, self._limit_of_body, self.params.chunk_size)
         self._reading = self.io_loop.asyncio_loop.create_task(self._read_response(delegate))
-        self._reading.add_done_callback(_look_at)
+        self._reading.add_done_callback(self._response_over)
         return self._reading
+
+    def _response_over(self, task: "asyncio.Task[bool]") -> None:
+        self._reading = None
+        if task.cancelled():
+            self.close()  # perhaps before the task began
+        else:
+            task.exception()  # looked at: who doesn't wait for it doesn't want to read of it in the log, either
 
     def _limit_of_body(self) -> int:
         return self._max_body_size
@@ -215,7 +222,6 @@ class ClientConnection(httputil.HTTPConnection):
             app_log.error("Uncaught exception", exc_info=True)
             return False
         finally:
-            self._reading = None
             if self.stream is not None:
                 self._forget_close_callback()
                 if not finished or self.no_keep_alive:
@@ -351,12 +357,6 @@ class ClientConnection(httputil.HTTPConnection):
         self._cut = True
         if self.stream is not None:
             self.stream.close(exc_info=exc_info)
-
-
-def _look_at(task: "asyncio.Task[bool]") -> None:
-    """Who doesn't wait for a response doesn't want to read of it in the log of the loop, either."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _tell_closed(delegate: httputil.HTTPMessageDelegate, stream: IOStream) -> None:

@@ -118,9 +118,9 @@ class DrivenConnection(HTTPConnection):
         """:meth:`.Exchange.write`."""
         return self._present.write(*args, **kwargs)
 
-    def finish(self) -> None:
+    def finish(self, *args: Any, **kwargs: Any) -> None:
         """:meth:`.Exchange.finish`."""
-        self._present.finish()
+        self._present.finish(*args, **kwargs)
 
     def set_close_callback(self, callback: Callable[[], Any] | None) -> None:
         """:meth:`.Exchange.set_close_callback`."""

@@ -761,6 +761,12 @@ async def test_cancelling_closes_the_connection() -> None:
     assert response.end == "on_connection_close"
 
 
+async def test_cancelling_at_once_closes_the_connection() -> None:
+    async with connected() as (conn, server):
+        conn.read_response(Response()).cancel()
+        assert await server.read_to_end() == b""
+
+
 async def test_two_responses_cannot_be_read_at_once() -> None:
     async with connected() as (conn, _):
         future = conn.read_response(Response())
