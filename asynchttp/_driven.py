@@ -41,6 +41,10 @@ class ServesOne(RequestBodyReader):
             self.detach(exchange)
             self._start.over(True)  # type: ignore[attr-defined]  # of _Starter
 
+    def _can_drain(self) -> bool:
+        """Nothing is dropped behind an early answer: whoever has the stream next couldn't begin within a body."""
+        return False
+
     def _end(self) -> None:
         super()._end()
         self._start.over(False)  # type: ignore[attr-defined]

@@ -343,11 +343,11 @@ class RequestBodyReader(FileWriter):
                 self.handler_failed(exchange, error)
                 tell_closed(receiver)
 
-    def _drop_receiver(self, exchange: ServerRequest | None) -> None:
-        """The body of ``exchange`` won't be complete, or nobody wants the rest."""
+    def _drop_receiver(self, exchange: ServerRequest | None = None) -> None:
+        """The body won't be complete, or nobody wants the rest.  ``exchange`` is its request, if the client has gone."""
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
-            if not hasattr(exchange, "chunks"):
+            if exchange is not None and not hasattr(exchange, "chunks"):
                 self._close_callback = None  # a delegate is told once, by on_connection_close
             tell_closed(receiver)
 

@@ -268,6 +268,19 @@ async def test_limit_of_one_request_is_set_at_its_head() -> None:
         assert await within(future) is False
 
 
+async def test_answer_before_the_end_of_its_request_ends_the_connection() -> None:
+    class Early(Answering):
+        def headers_received(self, start_line: Any, headers: Any) -> None:
+            super().headers_received(start_line, headers)
+            self.answer()
+
+    async with accepted() as (stream, client):
+        conn = drive(stream)
+        future = conn.read_response(Early(conn))
+        assert (await client.request(POST[:-1])).body == b"POST /a "
+        assert await within(future) is False
+
+
 async def test_writing_before_a_request_was_read_is_our_mistake() -> None:
     async with accepted() as (stream, _):
         with pytest.raises(httputil.HTTPOutputError, match="no request has been read"):
