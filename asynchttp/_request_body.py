@@ -344,7 +344,7 @@ class RequestBodyReader(FileWriter):
                 tell_closed(receiver)
 
     def _drop_receiver(self, exchange: ServerRequest | None = None) -> None:
-        """The body won't be complete, or nobody wants the rest.  ``exchange`` is its request, if the client has gone."""
+        """The body won't be complete, or nobody wants the rest.  ``exchange``: its request, if the client has gone."""
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             if exchange is not None and not hasattr(exchange, "chunks"):
