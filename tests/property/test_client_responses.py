@@ -359,14 +359,14 @@ def undecided(data: bytes, method: str) -> list[str]:
 
 
 @given(valid_responses(), METHODS)
-@examples(200)
+@examples(150)
 def test_valid_responses_are_read_as_h11_does(data: bytes, method: str) -> None:
     assert isinstance(read(data, method), Answer)
     assert undecided(data, method) == []
 
 
 @given(nearly_valid_responses(), METHODS)
-@examples(500)
+@examples(300)
 def test_nearly_valid_responses_are_read_as_h11_does(data: bytes, method: str) -> None:
     assert undecided(data, method) == []
 
