@@ -212,6 +212,8 @@ class Stricter:
 
 STRICTER = [
     Stricter("9112-2.2", "a line that doesn't end with CRLF", b"HTTP/1.1 200 OK\nA: b\n\n"),
+    # A reason phrase has no control characters.
+    Stricter("9112-4", "Malformed HTTP status line: ", b"HTTP/1.1 200 \x1cOK\r\n\r\n"),
     # §5.2 tells a user agent to unfold it.
     Stricter("9112-5.2", "obsolete line folding in a response", response(b"A: b", b" c")),
     Stricter("9110-5.5", "field value with a control character", response(b"A: \x01")),
@@ -275,6 +277,12 @@ LAXER = [
         "9110-5.6.1",
         lambda data, method, ours: re.search(rb"\r\n(?i:transfer-encoding):(?:[^\r]*,|[ \t]*\r\n)", data),
         response(b"Transfer-Encoding: , chunked", body=b"0\r\n\r\n"),
+    ),
+    # Bad whitespace around a chunk extension MUST be parsed, and removed.
+    Laxer(
+        "9110-5.6.3",
+        lambda data, method, ours: re.search(rb"\r\n[0-9A-Fa-f]+[ \t]+;", data),
+        coded(b"1 ;a\r\nx\r\n0\r\n\r\n"),
     ),
 ]
 
