@@ -435,9 +435,8 @@ class ResponseWriter:
             self._seal(exchange)
             return
         writing = self._writing
-        last_chunk = chunked.LAST_CHUNK
-        if trailers and writing is not _W_FILE:
-            last_chunk = self._last_chunk(exchange, trailers)
+        if trailers and writing not in (_W_CHUNKED, _W_FILE):
+            self._last_chunk(exchange, trailers)  # to refuse them
         if writing is _W_RAW:
             if self._raw is not None:
                 missing = self._raw.finish()
@@ -453,7 +452,7 @@ class ResponseWriter:
             self._await_upgrade(exchange)
             return
         elif writing is _W_CHUNKED:
-            self._put(last_chunk)
+            self._put(self._last_chunk(exchange, trailers) if trailers else chunked.LAST_CHUNK)
         elif writing is _W_LENGTH and self._left:
             self._cut(exchange)
             raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")

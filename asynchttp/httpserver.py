@@ -52,6 +52,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         idle_connection_timeout: seconds between requests before the connection is closed; default 75.
         body_timeout: seconds for a request body, then ``408``; default: no limit.
         write_timeout: seconds without the client taking anything of what is sent to it; default 60.
+        linger_timeout, linger_size: for how many seconds, and octets, a client may go on sending behind the last word
+            that was said to it. They are read and dropped, so that it sees that word; default 1 and 256 KiB. A body of
+            at most ``linger_size`` that its handler didn't read is dropped, and the connection lives on.
         trusted_downstream: addresses of proxies to skip in ``X-Forwarded-For``.
         allow_bare_lf: serve very old clients, all of whose line ends in a request head are a bare LF (RFC 9112 §2.2).
             A head with both kinds is refused all the same, and so is a bare LF in chunked framing. Not behind a proxy,
@@ -104,6 +107,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         max_header_count: int | None = None,
         header_timeout: float | None = None,
         write_timeout: float | None = None,
+        linger_timeout: float | None = None,
+        linger_size: int | None = None,
         allow_bare_lf: bool = False,
         io_loop: Any = None,
     ) -> None:
@@ -128,6 +133,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             body_timeout=body_timeout,
             decompress=decompress_request,
             write_timeout=write_timeout or default.write_timeout,
+            linger_timeout=default.linger_timeout if linger_timeout is None else linger_timeout,
+            linger_size=default.linger_size if linger_size is None else linger_size,
             allow_bare_lf=allow_bare_lf,
         )
         self._connections: set[HTTP1ServerConnection] = set()

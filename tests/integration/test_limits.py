@@ -1,7 +1,10 @@
 """What isn't a request, and what is too large: each has its own status, the last word, and the handler never runs."""
 
 import asyncio
+import gzip
 import logging
+import time
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,7 @@ from tests.integration.helpers import (
     run_server,
     run_server_with_clock,
     turns,
+    within,
 )
 from tests.support.rawclient import RawClient
 from tests.support.servers import RunningServer
@@ -275,20 +279,28 @@ async def send_until_it_fails(client: RawClient, data: bytes) -> None:
         build_request("/", "Transfer-Encoding: chunked", method="POST") + b"xx\r\n",
         b"NOT HTTP\r\n\r\n",
         build_request("/", "X: " + "a" * 5000),
+        build_request("/" + "a" * 5000),
+        build_request("/", "Transfer-Encoding: gzip, chunked", method="POST"),
+        build_request(version="HTTP/2.0"),
+        build_request("/", "Expect: x", "Content-Length: 1000", method="POST"),
+        build_request("/", "Transfer-Encoding: chunked", method="POST") + b"0\r\n" + b"A: b\r\n" * 1000 + b"\r\n",
+        build_request("/", "Content-Encoding: gzip", method="POST", body=gzip.compress(bytes(2000))),
     ],
-    ids=["413", "chunk", "400", "431"],
+    ids=["413", "chunk", "400", "431", "414", "501", "505", "417", "trailers", "decompressed"],
 )
-async def test_client_that_is_still_sending_sees_the_answer(beginning: bytes) -> None:
+async def test_client_that_is_still_sending_sees_the_answer(beginning: bytes, request: pytest.FixtureRequest) -> None:
     """It reads only when it has sent a good part of its message: a reset would have thrown the answer away."""
     async with (
-        run_server(Recorder(), max_body_size=1000, max_header_size=2000) as running,
+        run_server(Recorder(), max_body_size=1000, max_header_size=2000, decompress_request=True) as running,
         await running.connect() as client,
     ):
         await client.send(beginning)
         for _ in range(20):
             await client.send(b"x" * 10_000)
             await turns()
-        assert (await client.read_response()).status in (400, 413, 431)
+        response = await client.read_response()
+        assert str(response.status) in ("400", *request.node.callspec.id.split("-"), "413", "431")
+        assert response.header("Connection") == "close"
         assert await client.read_to_end() == b""
         assert not client.was_reset
 
@@ -300,6 +312,30 @@ async def test_client_that_never_stops_sending_is_cut() -> None:
         await all_closed(running.server)
         await sending
         assert client.sock.fileno() != -1
+
+
+async def test_size_that_may_be_sent_behind_the_answer_is_an_option() -> None:
+    async with run_server(Recorder(), linger_size=1000) as running, await running.connect() as client:
+        await client.send(b"NOT HTTP\r\n\r\n")
+        assert (await client.read_response()).status == 400
+        await client.send(b"x" * 1000)
+        await turns(10)
+        assert len(running.server._connections) == 1
+        await client.send(b"x")
+        await all_closed(running.server)
+
+
+async def test_time_of_lingering_is_an_option() -> None:
+    async with (
+        run_server_with_clock(Recorder(), linger_timeout=8) as (running, clock),
+        await running.connect() as client,
+    ):
+        await client.send(b"NOT HTTP\r\n\r\n")
+        assert (await client.read_response()).status == 400
+        clock.almost(8)
+        assert len(running.server._connections) == 1
+        clock.advance_past(0.1)
+        assert not running.server._connections
 
 
 async def test_client_that_neither_sends_nor_closes_is_cut_after_the_linger_time() -> None:
@@ -365,3 +401,39 @@ async def test_sweep_rests_while_nobody_is_connected() -> None:
             assert clock.timers == 1
         await all_closed(running.server)
         assert clock.timers == 0
+
+
+async def test_two_hundred_thousand_chunks_of_one_octet_are_cheap() -> None:
+    """A parser that calls back for each, or joins the pieces again and again, needs some ten seconds."""
+    count = 200_000
+    octets = build_request("/", "Transfer-Encoding: chunked", method="POST") + b"1\r\nx\r\n" * count + b"0\r\n\r\n"
+    handler = Recorder()
+    async with run_server(handler) as running, await running.connect(deadline=30) as client:
+        before = time.process_time()
+        assert (await client.request(octets)).status == 200
+        assert time.process_time() - before < 3
+    assert handler.calls == [("POST", "/", b"x" * count)]
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 20000000", "Transfer-Encoding: chunked"])
+async def test_body_behind_an_unfinished_request_is_not_read(framing: str) -> None:
+    waiting: asyncio.Queue[Any] = asyncio.Queue()
+    async with run_server(waiting.put_nowait) as running, await running.connect(deadline=20) as client:
+        await client.send(build_request())
+        first = await within(waiting.get())
+        body = bytes(20_000_000)
+        if "chunked" in framing:
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        sending = asyncio.create_task(client.send(build_request("/", framing, method="POST") + body))
+        for _ in range(500):
+            await asyncio.sleep(0)
+        connection = only_connection(running.server)
+        assert len(connection._input) - connection._position <= 65536 + 262144
+        assert not sending.done()
+        first.respond(b"1")
+        assert (await client.read_response()).body == b"1"
+        await sending
+        second = await within(waiting.get())
+        assert len(second.body) == 20_000_000
+        second.respond(b"2")
+        assert (await client.read_response()).body == b"2"
