@@ -75,19 +75,22 @@ class Programs:
         *arguments: object,
         end: signal.Signals = signal.SIGTERM,
         exit_code: int = -signal.SIGTERM,
+        stderr: str = "",
     ) -> Iterator[tuple[Process, int]]:
-        """Run a server on a free port, its first argument; at the end a signal, and nothing on stderr."""
+        """Run a server on a free port, its first argument; at the end a signal, and nothing but ``stderr`` there."""
         port = free_port()
         with self.start(name, port, *arguments) as process:
             assert process.wait_for_port() == port
             yield process, port
             process.send_signal(end)
-            ended_well(process, exit_code)
+            ended_well(process, exit_code, stderr)
 
 
-def ended_well(process: Process, exit_code: int) -> None:
+def ended_well(process: Process, exit_code: int, stderr: str = "") -> None:
+    """``stderr``: a regular expression for all that it said there."""
     code = process.wait()
-    assert (code, process.stderr) == (exit_code, "")
+    assert code == exit_code, process.stderr
+    assert re.fullmatch(stderr, process.stderr), process.stderr
 
 
 @pytest.fixture
@@ -447,9 +450,13 @@ async def farewell(port: int) -> None:
         assert await asyncio.wait_for(heard, 5) == b"last words"
 
 
-@pytest.mark.parametrize("name", ["proxy_2", "proxy_4"])
-async def test_proxy(programs: Programs, name: str) -> None:
-    with programs.server(name) as (_, port):
+@pytest.mark.parametrize(
+    ("name", "stderr"),
+    # Who connects with a callback is told of the failure by the log.
+    [("proxy_2", r"Connect error on fd \d+: ECONNREFUSED\n"), ("proxy_4", "")],
+)
+async def test_proxy(programs: Programs, name: str, stderr: str) -> None:
+    with programs.server(name, stderr=stderr) as (_, port):
         await tunnel(port)
         await farewell(port)
 
