@@ -58,15 +58,15 @@ class Programs:
             env={"ASYNCHTTP_LOOP": self.loop_name},
         )
 
-    def run(self, name: str, *arguments: object) -> str:
-        """Run a program to its end, which must be a good one and silent; return what it printed."""
+    def run(self, name: str, *arguments: object, stderr: str = "") -> str:
+        """Run a program to its end, which must be a good one and silent but for ``stderr``; return what it printed."""
         with self.start(name, *arguments) as process:
-            ended_well(process, 0)
+            ended_well(process, 0, stderr)
             return process.stdout
 
-    async def arun(self, name: str, *arguments: object) -> str:
+    async def arun(self, name: str, *arguments: object, stderr: str = "") -> str:
         """The same while the loop of the test goes on."""
-        return await asyncio.to_thread(self.run, name, *arguments)
+        return await asyncio.to_thread(self.run, name, *arguments, stderr=stderr)
 
     @contextlib.contextmanager
     def server(
@@ -75,19 +75,26 @@ class Programs:
         *arguments: object,
         end: signal.Signals = signal.SIGTERM,
         exit_code: int = -signal.SIGTERM,
+        stderr: str = "",
     ) -> Iterator[tuple[Process, int]]:
-        """Run a server on a free port, its first argument; at the end a signal, and nothing on stderr."""
+        """Run a server on a free port, its first argument; at the end a signal, and nothing but ``stderr`` there."""
         port = free_port()
         with self.start(name, port, *arguments) as process:
             assert process.wait_for_port() == port
             yield process, port
             process.send_signal(end)
-            ended_well(process, exit_code)
+            ended_well(process, exit_code, stderr)
 
 
-def ended_well(process: Process, exit_code: int) -> None:
+#: By this record who connects with a callback is told of the failure.
+CONNECT_ERROR = r"Connect error on fd \d+: ECONNREFUSED\n"
+
+
+def ended_well(process: Process, exit_code: int, stderr: str = "") -> None:
+    """``stderr``: a regular expression for all that it said there."""
     code = process.wait()
-    assert (code, process.stderr) == (exit_code, "")
+    assert code == exit_code, process.stderr
+    assert re.fullmatch(stderr, process.stderr), process.stderr
 
 
 @pytest.fixture
@@ -371,7 +378,7 @@ async def check_fetch(fetch: Callable[..., Awaitable[str]]) -> None:
 
 async def test_fetch_2(programs: Programs) -> None:
     async def fetch(port: int, path: str) -> str:
-        return await programs.arun("fetch_2", port, path)
+        return await programs.arun("fetch_2", port, path, stderr=CONNECT_ERROR if path == "/nobody" else "")
 
     await check_fetch(fetch)
 
@@ -447,9 +454,9 @@ async def farewell(port: int) -> None:
         assert await asyncio.wait_for(heard, 5) == b"last words"
 
 
-@pytest.mark.parametrize("name", ["proxy_2", "proxy_4"])
-async def test_proxy(programs: Programs, name: str) -> None:
-    with programs.server(name) as (_, port):
+@pytest.mark.parametrize(("name", "stderr"), [("proxy_2", CONNECT_ERROR), ("proxy_4", "")])
+async def test_proxy(programs: Programs, name: str, stderr: str) -> None:
+    with programs.server(name, stderr=stderr) as (_, port):
         await tunnel(port)
         await farewell(port)
 
