@@ -1,33 +1,38 @@
-"""``python -m bench http|echo|bulk|report``: see ``README.md`` in this directory."""
+"""``python -m bench COMMAND``: see ``README.md`` in this directory."""
 
 import argparse
 import contextlib
 import datetime
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from bench import machine, wrk
-from bench.catalog import BASE, BULK_SERVERS, ECHO_SERVERS, HTTP_SERVERS, Server, choose
+from bench import charts, machine, readme, tables, wrk
+from bench.arguments import WORKS, parser
+from bench.catalog import BASE, SERVERS, Server, check_names, choose, listing
 from bench.certificates import certificate
+from bench.compare import comparison
 from bench.cpu import choose_cores
-from bench.load import OwnGenerator
-from bench.report import Report, read
-from bench.runner import Progress, Settings, run
-from bench.scenarios import HEADERS, Scenario, bulk_scenario, echo_scenario, http_scenario
+from bench.http_scenarios import (
+    ROWS,
+    churn_scenario,
+    http_scenario,
+    idle_scenario,
+    latency_scenario,
+    workers_scenario,
+)
+from bench.idle import raise_limit
+from bench.progress import progress
+from bench.report import Report, heading, read
+from bench.runner import Runner, Settings
+from bench.scenarios import Scenario, bulk_scenario, echo_scenario
 from bench.servers._streams import PIECE
 from bench.tls import Certificate
-from bench.work import BenchError, Generator
+from bench.work import BenchError, Kind
 
-SERVERS = {"http": HTTP_SERVERS, "echo": ECHO_SERVERS, "bulk": BULK_SERVERS}
-
-#: Largest ``--size``: below the limits that the echo servers put on a line.
-MAX_SIZE = 1_000_000
-
-#: Longest ``--pause`` in ms: what lies in the kernel's buffers must be read within the generator's patience.
-MAX_PAUSE = 100
+Plan = list[tuple[Scenario, list[Server]]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,251 +40,189 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns: 0; 1 for a run that can't be trusted; 2 for one that can't be asked for; 130 when interrupted.
     """
-    given = _parser().parse_args(arguments)
-    with contextlib.ExitStack() as resources:
-        try:
-            if given.work == "report":
-                print(read(given.file).text())
-                return 0
-            if sys.platform != "linux":
-                raise BenchError("needs Linux: it reads the CPU clocks of other processes and pins them to cores")
-            chosen = choose(SERVERS[given.work], given.only)
-            if given.list:
-                print(_listing(chosen))
-                return 0
-            generator = _generator(given)
-            vouched = resources.enter_context(certificate()) if given.tls else None
-        except BenchError as error:
-            print(f"bench: {error}", file=sys.stderr)
-            return 2
-        try:
-            with _progress() as progress:
-                report = _measure(given, chosen, _scenarios(given, vouched), generator, progress)
-        except BenchError as error:
-            print(f"bench: {error}", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print("bench: interrupted; nothing is kept", file=sys.stderr)
-            return 130
-    print(report.text())
-    if given.json:
-        report.write(given.json)
-        print(f"\nRaw samples are in {given.json}")
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    given = parser().parse_args(words)
+    try:
+        match given.command:
+            case "list":
+                print(_listing(given.work))
+            case "report":
+                report = read(given.file)
+                _draw(report, given.charts)
+                print(tables.text(report))
+            case "compare":
+                print(comparison(read(given.old), read(given.new)))
+            case "readme":
+                print("\n".join(map(str, readme.write(read(given.file)))))
+            case _:
+                return _run(given, words)
+    except BenchError as error:
+        return _refused(error, 2)
     return 0
 
 
-def _measure(
-    given: argparse.Namespace,
-    chosen: Sequence[Server],
-    scenarios: Sequence[Scenario],
-    generator: Generator,
-    progress: Progress,
-) -> Report:
-    server_core, load_core = choose_cores()
-    settings = Settings(given.rounds, given.seconds, given.connections, server_core, load_core)
-    load_average = os.getloadavg()[0]
-    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    result = run([server for server in chosen if not server.missing], scenarios, generator, settings, progress)
-    return Report(
-        work=given.work,
+def _refused(error: BenchError, code: int) -> int:
+    print(f"bench: {error}", file=sys.stderr)
+    return code
+
+
+def _run(given: argparse.Namespace, words: Sequence[str]) -> int:
+    """Measure. Raises BenchError: it can't be done here; what goes wrong later is printed."""
+    if sys.platform != "linux":
+        raise BenchError("needs Linux: it reads the CPU clocks of other processes and pins them to cores")
+    if given.charts:
+        charts.check()
+    with contextlib.ExitStack() as resources:
+        vouched = resources.enter_context(certificate()) if _wants_tls(given) else None
+        scenarios = [scenario for work in _works(given) for scenario in _scenarios(given, work, vouched)]
+        plan, left_out = _plan(given, scenarios)
+        generator = _wrk(given)
+        raise_limit(max((s.connections for s, _ in plan if s.kind is Kind.IDLE), default=1024))
+        try:
+            with progress() as show:
+                cores, load_core = choose_cores(max(scenario.workers for scenario in scenarios))
+                settings = Settings(given.rounds, given.seconds, cores, load_core, given.fresh)
+                load_average = os.getloadavg()[0]
+                started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+                runner = Runner(settings, generator, show)
+                result = runner.run(plan)
+        except BenchError as error:
+            return _refused(error, 1)
+        except KeyboardInterrupt:
+            return 130 + _refused(BenchError("interrupted; nothing is kept"), 0)
+    report = Report(
+        command=f"python -m bench {shlex.join(words)}",
         started=started,
-        generator=generator.name,
         settings=settings,
         base=BASE,
         versus=given.versus,
-        left_out={server.name: server.missing for server in chosen if server.missing},
-        scenarios={scenario.name: scenario.title for scenario in scenarios},
+        scenarios={
+            scenario.name: heading(scenario, runner.generator(scenario).name, choose_cores(scenario.workers)[0])
+            for scenario, _ in plan
+        },
         machine=machine.machine(),
         versions=machine.versions(),
         load_average=load_average,
+        left_out={**left_out, **result.left_out},
         complaints=result.complaints,
+        failed=result.failed,
         samples=result.samples,
     )
+    if given.json:
+        report.write(given.json)
+    print(tables.text(report))
+    if given.json:
+        print(f"\nRaw samples are in {given.json}")
+    _draw(report, given.charts)
+    for what, why in result.failed.items():
+        _refused(BenchError(f"{what}: {why}"), 1)
+    return 1 if result.failed else 0
 
 
-def _scenarios(given: argparse.Namespace, vouched: Certificate | None) -> list[Scenario]:
-    if given.work == "http":
-        return [http_scenario(headers) for headers in given.headers]
-    if given.work == "bulk":
-        return [bulk_scenario(size, given.pause, vouched) for size in given.max_buffer_size]
-    return [echo_scenario(size, read, vouched) for read in given.read for size in given.size]
+def _draw(report: Report, directory: Path | None) -> None:
+    if directory:
+        for path in charts.draw(report, directory):
+            print(f"Drawn: {path}", file=sys.stderr)
 
 
-def _generator(given: argparse.Namespace) -> Generator:
-    """wrk for HTTP where it is installed and can do what is asked, ours for the rest."""
-    if given.work != "http" or given.generator == "own":
-        return OwnGenerator()
-    found, whole = wrk.path(), given.seconds == int(given.seconds)
-    if found and whole:
-        return wrk.WrkGenerator(found)
-    if given.generator == "wrk":
+def _works(given: argparse.Namespace) -> list[str]:
+    return list(given.works) if given.command == "all" else [given.command]
+
+
+def _wants_tls(given: argparse.Namespace) -> bool:
+    if given.command == "all":
+        return True
+    if given.command == "http":
+        return not {"all", "tls"}.isdisjoint(given.rows)
+    return getattr(given, "tls", False)
+
+
+def _scenarios(given: argparse.Namespace, work: str, vouched: Certificate | None) -> list[Scenario]:
+    """What is measured of one work: as asked, or with the choice that `all` makes."""
+    if given.command == "all":
+        return _all_scenarios(work, vouched)
+    match work:
+        case "http":
+            rows = list(ROWS) if "all" in given.rows else given.rows
+            return [http_scenario(row, vouched) for row in rows]
+        case "echo":
+            return [echo_scenario(size, read, vouched, given.connections) for read in given.read for size in given.size]
+        case "bulk":
+            return [bulk_scenario(size, given.pause, vouched, given.connections) for size in given.max_buffer_size]
+        case "churn":
+            return [churn_scenario(vouched, given.connections)]
+        case "idle":
+            return [idle_scenario(connections, vouched) for connections in given.connections]
+        case "latency":
+            return [latency_scenario(rate, given.connections) for rate in given.rate]
+        case _:
+            return [workers_scenario(workers, given.connections) for workers in given.workers]
+
+
+def _all_scenarios(work: str, vouched: Certificate | None) -> list[Scenario]:
+    match work:
+        case "http":
+            return [http_scenario(row, vouched) for row in ROWS]
+        case "echo":
+            sizes = (64, 1024, 10240, 102400)
+            ways = [(read, tls) for tls in (None, vouched) for read in ("until", "bytes")]
+            return [echo_scenario(size, read, tls) for read, tls in ways for size in sizes]
+        case "bulk":
+            return [bulk_scenario(4 * PIECE), bulk_scenario(4 * PIECE, 5), bulk_scenario(4 * PIECE, 0, vouched)]
+        case "churn":
+            return [churn_scenario(), churn_scenario(vouched)]
+        case "idle":
+            return [idle_scenario(1000), idle_scenario(10000)]
+        case "latency":
+            return [latency_scenario(2000), latency_scenario(5000)]
+        case _:
+            return [workers_scenario(1), workers_scenario(2)]
+
+
+def _plan(given: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[Plan, dict[str, str]]:
+    """Each scenario with those servers that can do it, and those that are left out, with the reason.
+
+    Raises: BenchError: a name that none has.
+    """
+    tables_used = [SERVERS[scenario.work] for scenario in scenarios]
+    check_names(
+        [server for table in tables_used for server in table],
+        [*given.only, *given.without, *([given.versus] if given.versus else [])],
+    )
+    plan: Plan = []
+    left_out: dict[str, str] = {}
+    for scenario in scenarios:
+        chosen = choose(SERVERS[scenario.work], given.only, given.without)
+        left_out.update({server.name: f"no {', '.join(server.missing)}" for server in chosen if server.missing})
+        plan.append((scenario, [server for server in chosen if not server.missing and server.can(scenario.asks)]))
+    return plan, left_out
+
+
+def _wrk(given: argparse.Namespace) -> wrk.WrkGenerator | None:
+    """wrk, where it is installed and wanted."""
+    wanted = getattr(given, "generator", "auto")
+    if wanted == "own":
+        return None
+    found = wrk.path()
+    if wanted == "wrk" and (not found or given.seconds != int(given.seconds)):
         why = "wrk measures whole seconds only" if found else "wrk is not installed"
         raise BenchError(f"{why}; --generator own can do it")
-    return OwnGenerator()
+    return wrk.WrkGenerator(found) if found else None
 
 
-def _listing(servers: Sequence[Server]) -> str:
-    width = max(len(server.name) for server in servers)
-    return "\n".join(
-        f"{server.name:{width}}  {server.about}"
-        + (f" [left out: no {', '.join(server.missing)}]" if server.missing else "")
-        for server in servers
-    )
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress]:
-    """One line on a terminal, overwritten again and again; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda what: None
-        return
-
-    def show(what: str) -> None:
-        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
-
-    try:
-        yield show
-    finally:
-        show("")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Compare servers on this machine.")
-    works = parser.add_subparsers(dest="work", required=True, metavar="http|echo|bulk|report")
-
-    http = works.add_parser("http", help="hello over HTTP/1.1 keep-alive")
-    http.add_argument(
-        "--headers",
-        type=_list_of(_header_set),
-        default=["minimal"],
-        metavar="|".join(HEADERS),
-        help="fields of each request: 2, or 14 as from a browser; several with commas (default: minimal)",
-    )
-    http.add_argument("--generator", choices=("auto", "wrk", "own"), default="auto", help="default: wrk if installed")
-    http.set_defaults(tls=False)
-    _common(http, connections=64)
-
-    echo = works.add_parser("echo", help="lines, or so many octets, that come back")
-    echo.add_argument(
-        "--size",
-        type=_list_of(_size),
-        default=[1024],
-        metavar="OCTETS",
-        help="of a line, newline included; several with commas (default: 1024)",
-    )
-    echo.add_argument(
-        "--read",
-        type=_list_of(_read),
-        default=["until"],
-        metavar="until|bytes",
-        help="the server looks for the newline, or knows the size; both with a comma (default: until)",
-    )
-    _tls(echo)
-    _common(echo, connections=16)
-
-    bulk = works.add_parser("bulk", help="a stream without end, read in pieces of 1 MiB")
-    bulk.add_argument(
-        "--max-buffer-size",
-        type=_list_of(_buffer_size),
-        default=[4 * PIECE],
-        metavar="OCTETS",
-        help=f"that a server may hold for a read; several with commas (default: {4 * PIECE})",
-    )
-    bulk.add_argument(
-        "--pause",
-        type=_milliseconds,
-        default=0,
-        metavar="MS",
-        help="the server turns to something else for so long after each piece (default: 0)",
-    )
-    _tls(bulk)
-    _common(bulk, connections=1, versus="streams")
-
-    report = works.add_parser("report", help="print a stored run again")
-    report.add_argument("file", type=Path, help="what --json wrote")
-    return parser
-
-
-def _tls(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tls", action="store_true", help="over TLS, with a certificate made for the run")
-
-
-def _common(parser: argparse.ArgumentParser, connections: int, versus: str = "tornado") -> None:
-    parser.add_argument("--rounds", type=_positive, default=5, help="default: %(default)s")
-    parser.add_argument("--seconds", type=_seconds, default=1.0, help="of each measurement (default: %(default)g)")
-    parser.add_argument("--connections", type=_positive, default=connections, help="default: %(default)s")
-    parser.add_argument(
-        "--only",
-        type=_list_of(str),
-        default=[],
-        metavar="NAME,…",
-        help=f"these servers, * as in a shell; {BASE} always takes part",
-    )
-    parser.add_argument(
-        "--versus", default=versus, help="its rate is what rates are compared with (default: %(default)s)"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="store the raw samples, machine and versions")
-    parser.add_argument("--list", action="store_true", help="name the servers and stop")
-
-
-T = TypeVar("T")
-
-
-def _list_of(kind: Callable[[str], T]) -> Callable[[str], list[T]]:
-    """An argparse type: what ``kind`` makes of each part between commas."""
-
-    def values(text: str) -> list[T]:
-        return [kind(part) for part in text.split(",")]
-
-    values.__name__ = f"list of {kind.__name__.strip('_')}"  # for argparse's messages
-    return values
-
-
-def _header_set(text: str) -> str:
-    if text not in HEADERS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(HEADERS)}")
-    return text
-
-
-def _read(text: str) -> str:
-    if text not in ("until", "bytes"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of until, bytes")
-    return text
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
-
-
-def _size(text: str) -> int:
-    number = _positive(text)
-    if number > MAX_SIZE:
-        raise argparse.ArgumentTypeError(f"{number} is more than {MAX_SIZE}")
-    return number
-
-
-def _buffer_size(text: str) -> int:
-    number = int(text)
-    if number < 2 * PIECE:  # Tornado reads 64 KiB too much, asyncio's streams have a limit of half of it
-        raise argparse.ArgumentTypeError(f"{number} is less than two pieces, {2 * PIECE}")
-    return number
-
-
-def _milliseconds(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= MAX_PAUSE:
-        raise argparse.ArgumentTypeError(f"{number} is not between 0 and {MAX_PAUSE}")
-    return number
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 3600")
-    return seconds
+def _listing(work: str | None) -> str:
+    parts = []
+    for name in [work] if work else ["http", "echo", "bulk"]:
+        parts.append(f"Servers of {name}:\n{listing(SERVERS[name])}")
+    if work in (None, "http"):
+        width = max(map(len, ROWS))
+        rows = "\n".join(f"{name:{width}}  {row.title}{' over TLS' * (name == 'tls')}" for name, row in ROWS.items())
+        parts.append(f"Rows of http:\n{rows}")
+    if work is None:
+        parts.append(
+            f"The servers of http take part in {', '.join(w for w in WORKS if SERVERS[w] is SERVERS['http'])}."
+        )
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The servers that a run compares: the table, in the order in which they are printed."""
+"""The servers that a run compares: the tables, in the order in which they are printed."""
 
 import fnmatch
 import importlib.util
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.work import BenchError
@@ -19,8 +20,11 @@ class Server:
         name: what ``--only`` and the output call it.
         module: the program in ``bench/servers``, without ``.py``.
         options: what it is started with, beside ``--port``.
-        about: one phrase for ``--list``.
+        about: one phrase for ``list``.
         needs: modules that must be importable; the server is left out, and named, where one isn't.
+        tools: programs that must be found; likewise.
+        lacks: what can't be asked of it (see ``Scenario.asks``).
+        family: whose it is: one colour in the charts.
     """
 
     name: str
@@ -28,11 +32,19 @@ class Server:
     options: tuple[str, ...]
     about: str
     needs: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    lacks: frozenset[str] = frozenset()
+    family: str = ""
 
     @property
     def missing(self) -> list[str]:
-        """Those of ``needs`` that aren't there."""
-        return [name for name in self.needs if not _importable(name)]
+        """Those of ``needs`` and ``tools`` that aren't there."""
+        return [name for name in self.needs if not _importable(name)] + [
+            name for name in self.tools if shutil.which(name) is None
+        ]
+
+    def can(self, asks: Iterable[str]) -> bool:
+        return self.lacks.isdisjoint(asks)
 
 
 def _importable(name: str) -> bool:
@@ -44,68 +56,146 @@ def _importable(name: str) -> bool:
 
 _UVLOOP = ("--loop", "uvloop")
 _ASYNCIO = ("--loop", "asyncio")
-_OURS_HTTP = ("asynchttp.httpserver",)
-_OURS_STREAM = ("asynchttp.tcpserver", "asynchttp.iostream")
+_NO_LOG = frozenset({"access-log"})
 
 
-def _ours(style: str, about: str) -> list[Server]:
+def _both(
+    name: str, module: str, options: tuple[str, ...], about: str, first: tuple[str, ...] = _UVLOOP, **more: object
+) -> list[Server]:
+    """The server on both loops; the one that isn't in its name is ``first``."""
+    second, suffix = (_ASYNCIO, "-asyncio") if first is _UVLOOP else (_UVLOOP, "-uvloop")
     return [
-        Server(f"asynchttp-{style}", "asynchttp_http", ("--style", style, *_UVLOOP), about, _OURS_HTTP),
-        Server(f"asynchttp-{style}-asyncio", "asynchttp_http", ("--style", style, *_ASYNCIO), about, _OURS_HTTP),
+        Server(name, module, (*options, *first), about, **more),  # type: ignore[arg-type] # passed on
+        Server(name + suffix, module, (*options, *second), f"the same on {second[1]}", **more),  # type: ignore[arg-type]
     ]
 
 
-def _stream_servers(work: str, ours: str, callback: str, streams: str, raw: str) -> tuple[Server, ...]:
-    """The servers of ``echo`` or ``bulk``; the words say what each does, for ``--list``."""
-    styles = (("await", ours), ("callback", callback))
-    return (
-        Server("raw", f"raw_{work}", _UVLOOP, f"bare protocol, {raw}"),
-        Server("raw-asyncio", f"raw_{work}", _ASYNCIO, "the same on asyncio"),
-        *(
-            Server(f"asynchttp-{style}{suffix}", f"asynchttp_{work}", ("--style", style, *loop), about, _OURS_STREAM)
-            for style, does in styles
-            for suffix, loop, about in (("", _UVLOOP, does), ("-asyncio", _ASYNCIO, "the same on asyncio"))
-        ),
-        Server("streams", f"streams_{work}", _UVLOOP, f"asyncio streams: {streams}"),
-        Server("streams-asyncio", f"streams_{work}", _ASYNCIO, "the same on asyncio"),
-        Server("tornado", f"tornado_{work}", _ASYNCIO, f"tornado IOStream: {ours}", ("tornado",)),
-        Server("tornado-uvloop", f"tornado_{work}", _UVLOOP, "the same on uvloop", ("tornado",)),
+def _ours(style: str, about: str, *lacks: str, needs: tuple[str, ...] = ()) -> list[Server]:
+    return _both(
+        f"asynchttp-{style}",
+        "asynchttp_http",
+        ("--style", style),
+        about,
+        needs=("asynchttp.httpserver", *needs),
+        lacks=frozenset(lacks),
+        family="asynchttp",
     )
 
 
 HTTP_SERVERS: tuple[Server, ...] = (
-    Server("raw", "raw_http", _UVLOOP, "bare protocol, fixed octets, never looks"),
-    Server("raw-asyncio", "raw_http", _ASYNCIO, "the same on asyncio"),
-    *_ours("callback", "handler writes the octets of a whole response"),
-    *_ours("respond", "plain handler, request.respond(body)"),
-    *_ours("await", "coroutine handler, request.respond(body)"),
-    *_ours("await-bytes", "coroutine handler that returns the body"),
-    Server("tornado", "tornado_http", ("--style", "application", *_ASYNCIO), "RequestHandler", ("tornado",)),
-    Server("tornado-uvloop", "tornado_http", ("--style", "application", *_UVLOOP), "RequestHandler", ("tornado",)),
+    *_both("raw", "raw_http", (), "bare protocol, fixed octets, never looks", lacks=_NO_LOG, family="raw"),
+    *_ours("callback", "handler writes the octets of a whole response", "access-log"),
+    *_ours("respond", "plain handler, request.respond(body)", "access-log"),
+    *_ours("await", "coroutine handler, request.respond(body)", "access-log"),
+    *_ours("await-bytes", "coroutine handler that returns the body", "access-log", "stream"),
+    *_ours("delegate", "HTTPServerConnectionDelegate, connection.write_headers", "access-log"),
+    *_ours("application", "tornado.web.Application", needs=("tornado",)),
+    *_both(
+        "tornado",
+        "tornado_http",
+        ("--style", "application"),
+        "the same tornado.web.Application",
+        _ASYNCIO,
+        needs=("tornado",),
+        family="tornado",
+    ),
     Server(
         "tornado-callable",
         "tornado_http",
         ("--style", "callable", *_ASYNCIO),
         "plain callable, connection.write_headers: its leanest form",
         ("tornado",),
+        lacks=_NO_LOG,
+        family="tornado",
     ),
-    Server("aiohttp", "aiohttp_http", _UVLOOP, "aiohttp.web, one route", ("aiohttp",)),
-    Server("uvicorn", "uvicorn_http", _UVLOOP, "httptools, bare ASGI application", ("uvicorn", "httptools")),
+    *_both("aiohttp", "aiohttp_http", (), "aiohttp.web", needs=("aiohttp",), family="aiohttp"),
+    *_both(
+        "uvicorn",
+        "uvicorn_http",
+        (),
+        "httptools, bare ASGI application",
+        needs=("uvicorn", "httptools"),
+        family="uvicorn",
+    ),
+    Server(
+        "blacksheep",
+        "uvicorn_http",
+        ("--application", "blacksheep", *_UVLOOP),
+        "a blacksheep application on uvicorn",
+        ("uvicorn", "httptools", "blacksheep"),
+        family="blacksheep",
+    ),
+    Server("hypercorn", "hypercorn_http", _UVLOOP, "h11, bare ASGI application", ("hypercorn",), family="hypercorn"),
+    Server("sanic", "sanic_http", _UVLOOP, "Sanic, one process", ("sanic",), family="sanic"),
     Server(
         "granian-asgi",
         "granian_http",
         ("--interface", "asgi", *_UVLOOP),
-        "bare ASGI application",
+        "hyper (Rust), bare ASGI application",
         ("granian",),
+        family="granian",
     ),
     Server(
         "granian-rsgi",
         "granian_http",
         ("--interface", "rsgi", *_UVLOOP),
-        "bare RSGI application",
+        "hyper (Rust), bare RSGI application",
         ("granian",),
+        family="granian",
+    ),
+    Server(
+        "socketify",
+        "socketify_http",
+        (),
+        "uWebSockets (C++), Python handlers",
+        ("socketify",),
+        lacks=frozenset({"access-log", "workers", "idle"}),  # it closes idle connections after 10 s
+        family="socketify",
+    ),
+    Server(
+        "node", "node_http", (), "Node's http module: no Python", tools=("node",), lacks=_NO_LOG, family="not Python"
+    ),
+    Server(
+        "nginx",
+        "nginx_http",
+        (),
+        "files, and hello from its configuration: no Python",
+        tools=("nginx",),
+        lacks=frozenset({"upload", "stream"}),
+        family="not Python",
     ),
 )
+
+
+def _stream_servers(work: str, ours: str, callback: str, streams: str, raw: str) -> tuple[Server, ...]:
+    """The servers of ``echo`` or ``bulk``; the words say what each does, for ``list``."""
+    needs = ("asynchttp.tcpserver", "asynchttp.iostream")
+    return (
+        *_both("raw", f"raw_{work}", (), f"bare protocol, {raw}", family="raw"),
+        *(
+            server
+            for style, about in (("await", ours), ("callback", callback))
+            for server in _both(
+                f"asynchttp-{style}",
+                f"asynchttp_{work}",
+                ("--style", style),
+                about,
+                needs=needs,
+                family="asynchttp",
+            )
+        ),
+        *_both("streams", f"streams_{work}", (), f"asyncio streams: {streams}", family="asyncio streams"),
+        *_both(
+            "tornado",
+            f"tornado_{work}",
+            (),
+            f"tornado IOStream: {ours}",
+            _ASYNCIO,
+            needs=("tornado",),
+            family="tornado",
+        ),
+    )
+
 
 ECHO_SERVERS = _stream_servers(
     "echo",
@@ -123,15 +213,45 @@ BULK_SERVERS = _stream_servers(
     raw="counts octets and keeps none",
 )
 
+#: By work. Churn, idle connections, latency and workers are asked of the HTTP servers.
+SERVERS: dict[str, tuple[Server, ...]] = {
+    "http": HTTP_SERVERS,
+    "echo": ECHO_SERVERS,
+    "bulk": BULK_SERVERS,
+    "churn": HTTP_SERVERS,
+    "idle": HTTP_SERVERS,
+    "latency": HTTP_SERVERS,
+    "workers": HTTP_SERVERS,
+}
 
-def choose(servers: Iterable[Server], only: Iterable[str]) -> list[Server]:
-    """The servers whose names match one of the patterns (shell style); all without any; ``raw`` always.
+FAMILIES: dict[str, str] = {server.name: server.family for table in SERVERS.values() for server in table}
 
-    Raises: BenchError: a pattern that matches none.
-    """
-    table, patterns = list(servers), list(only)
+
+def check_names(servers: Iterable[Server], patterns: Iterable[str]) -> None:
+    """Raises: BenchError: a pattern (shell style) that matches none of the servers."""
+    names = {server.name for server in servers}
     for pattern in patterns:
-        if not any(fnmatch.fnmatchcase(server.name, pattern) for server in table):
-            raise BenchError(f"no server is called {pattern!r}; --list names them")
-    patterns = [*patterns, BASE] if patterns else ["*"]
-    return [server for server in table if any(fnmatch.fnmatchcase(server.name, p) for p in patterns)]
+        if not fnmatch.filter(names, pattern):
+            raise BenchError(f"no server is called {pattern!r}; `python -m bench list` names them")
+
+
+def choose(servers: Iterable[Server], only: Sequence[str] = (), without: Sequence[str] = ()) -> list[Server]:
+    """The servers whose names match one of ``only`` (all without any), and none of ``without``; ``raw`` always."""
+
+    def wanted(name: str) -> bool:
+        if name == BASE:
+            return True
+        kept = not only or any(fnmatch.fnmatchcase(name, pattern) for pattern in only)
+        return kept and not any(fnmatch.fnmatchcase(name, pattern) for pattern in without)
+
+    return [server for server in servers if wanted(server.name)]
+
+
+def listing(servers: Sequence[Server]) -> str:
+    """A line for each server."""
+    width = max(len(server.name) for server in servers)
+    return "\n".join(
+        f"{server.name:{width}}  {server.about}"
+        + (f" [left out here: no {', '.join(server.missing)}]" if server.missing else "")
+        for server in servers
+    )

@@ -8,6 +8,7 @@ read process by process.
 
 import contextlib
 import os
+import resource
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,6 +32,12 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return total / 1e9
 
 
+def children_seconds() -> float:
+    """User and system time of the children of this process that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def process_tree(pid: int) -> list[int]:
     """``pid`` and all its living descendants."""
     parents: dict[int, int] = {}
@@ -46,22 +53,26 @@ def process_tree(pid: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def children_on(core: int | None) -> Iterator[None]:
-    """Processes started inside run on ``core`` only, and so does all that they start; ``None``: anywhere."""
-    if core is None:
+def children_on(*cores: int | None) -> Iterator[None]:
+    """Processes started inside run on these cores only, and so does all that they start; ``None``: anywhere."""
+    chosen = {core for core in cores if core is not None}
+    if not chosen:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, chosen)
     try:
         yield
     finally:
         os.sched_setaffinity(0, before)
 
 
-def choose_cores() -> tuple[int | None, int | None]:
-    """A core for the server and another for the generator; with only one core neither is pinned."""
+def choose_cores(workers: int = 1) -> tuple[list[int], int | None]:
+    """A core for each worker of the server, and another for the generator.
+
+    Without enough cores all workers share one; with only one core nothing is pinned (no core, ``None``).
+    """
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
-        return None, None
-    return cores[1], cores[0]
+        return [], None
+    return cores[1 : 1 + workers] if len(cores) > workers else cores[1:2], cores[0]

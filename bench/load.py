@@ -1,15 +1,16 @@
-"""Our own load generator: bare uvloop protocols that count exact answers, in a process of its own.
+"""Our own load generator: a process of its own that counts exact answers.
 
 How this works: the runner starts ``python -m bench.load``, writes one JSON object to its input and reads
-one from its output. The process opens all connections, sends, and lets them run in for ``WARM_UP`` seconds.
-Then it notes the number of answers, the time and the *server's* CPU clocks, and again after the window: all
-three belong to the same instants, so connecting, TLS handshakes and closing are not measured. At last it
-sends nothing more and waits for what is under way: an answer that never becomes complete is an error, as are
-a wrong one and a lost connection.
+one from its output. Closed loads and streams are bare uvloop protocols, in this file; ``visits.py``, ``paced.py``
+and ``idle.py`` are those that need a socket and a clock without a loop between. Each opens its connections, sends, and
+runs in for ``WARM_UP`` seconds. Then it notes the number of answers, the time and the *server's* CPU clocks, and again
+after the window: all three belong to the same instants, so connecting, TLS handshakes and closing are not
+measured, except where they are the work. At last it sends nothing more and waits for what is under way: an answer that
+never becomes complete is an error, as are a wrong one and a lost connection.
 """
 
 import asyncio
-import importlib.metadata
+import itertools
 import json
 import subprocess
 import sys
@@ -20,9 +21,10 @@ from typing import Any
 
 import uvloop
 
+from bench import idle, paced, visits
 from bench.cpu import children_on, cpu_seconds
 from bench.tls import client_context
-from bench.work import Answer, BenchError, Found, Work
+from bench.work import Answer, BenchError, Found, Kind, Work, variants
 
 #: Seconds of load before the measured window.
 WARM_UP = 0.15
@@ -37,7 +39,7 @@ PATIENCE = 20.0
 class OwnGenerator:
     """The runner's side."""
 
-    name = f"own generator (python -m bench.load, uvloop {importlib.metadata.version('uvloop')}, one process)"
+    name = "own generator"
 
     def measure(self, work: Work, core: int | None) -> Found:
         """Run the generator on ``core``. Its figures exclude connecting, the warm-up and the drain."""
@@ -78,9 +80,11 @@ class OwnGenerator:
 class Load:
     """What all connections of one measurement share."""
 
-    def __init__(self, request: bytes, answer: Answer) -> None:
-        self.request = request
-        self.answer = answer
+    def __init__(self, work: Work) -> None:
+        self.request = work.request
+        self.requests = itertools.cycle(variants(work.request)).__next__
+        self.answer = work.answer
+        self.pipelined = work.pipelined
         self.answers = 0
         self.sending = True
         self.under_way = 0  # connections that wait for an answer; requests of streams that do
@@ -101,39 +105,47 @@ class Load:
 
 
 class Connection(asyncio.Protocol):
-    """Sends the request, waits for the whole answer, sends again."""
+    """Sends the request, waits for the whole answer, sends again; several of both where they are pipelined."""
 
-    __slots__ = ("_answer", "_load", "_partial", "_request", "_write")
+    __slots__ = ("_answer", "_load", "_partial", "_pipelined", "_request", "_size", "_write")
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._request = load.request
+        self._request = load.requests
         self._answer = load.answer
+        self._pipelined = load.pipelined
+        self._size = load.answer.size * load.pipelined
         self._partial = bytearray()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # TCP gives this
         self._write = transport.write
         self._load.under_way += 1
-        self._write(self._request)
+        self._write(self._request())
 
     def data_received(self, data: bytes | bytearray) -> None:
         # HOT: once per answer. The work here is the ceiling of what can be measured.
-        answer, partial = self._answer, self._partial
-        if partial or len(data) < answer.size:
+        size, partial = self._size, self._partial
+        if partial or len(data) < size:
             partial += data
-            if len(partial) < answer.size:
+            if len(partial) < size:
                 return
             data, self._partial = partial, bytearray()
         load = self._load
-        if not answer.fits(data):
-            load.fail(f"wrong answer, {len(data)} octets where {answer.size} were due: {bytes(data[:200])!r}")
+        if not (self._answer.fits(data) if self._pipelined == 1 else self._all_fit(data)):
+            load.fail(f"wrong answer, {len(data)} octets where {size} were due: {bytes(data[:200])!r}")
             return
-        load.answers += 1
+        load.answers += self._pipelined
         if load.sending:
-            self._write(self._request)
+            self._write(self._request())
             return
         load.under_way -= 1
         load.check()
+
+    def _all_fit(self, data: bytes | bytearray) -> bool:
+        size = self._answer.size
+        return len(data) == self._size and all(
+            self._answer.fits(data[at : at + size]) for at in range(0, len(data), size)
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._load.fail(f"connection lost after {self._load.answers} answers on all: {exc or 'closed by the server'}")
@@ -185,10 +197,10 @@ class Stream(asyncio.Protocol):
 
 
 async def run(work: Work) -> Found:
-    """Do ``work`` in this process. Raises BenchError as ``Generator.measure`` does."""
+    """A closed load or a stream. Raises BenchError as ``Generator.measure`` does."""
     loop = asyncio.get_running_loop()
-    load = Load(work.request, work.answer)
-    kind = Stream if work.stream else Connection
+    load = Load(work)
+    kind = Stream if work.kind is Kind.STREAM else Connection
     context = client_context(work.authority) if work.authority else None
     transports = []
     try:
@@ -205,19 +217,33 @@ async def run(work: Work) -> Found:
 async def _window(load: Load, work: Work) -> Found:
     """Warm up, measure, drain."""
     await asyncio.wait([load.over], timeout=WARM_UP)
-    answers, began, cpu = load.answers, time.perf_counter(), cpu_seconds(work.pids)
+    answers, began, cpu, own = load.answers, time.perf_counter(), cpu_seconds(work.pids), time.process_time()
     await asyncio.wait([load.over], timeout=work.seconds)
     answers, seconds, cpu = load.answers - answers, time.perf_counter() - began, cpu_seconds(work.pids) - cpu
+    own = time.process_time() - own
     load.stop()
+    stream = work.kind is Kind.STREAM
     try:
         async with asyncio.timeout(DRAIN_TIMEOUT):
             await load.over
     except TimeoutError:
-        what = "requests" if work.stream else f"of {work.connections} connections"
+        what = "requests" if stream else f"of {work.connections} connections"
         raise BenchError(f"{load.under_way} {what} never got a whole answer") from None
-    if answers == 0:
-        raise BenchError(f"no answer within {seconds:.2f} s, in which the server used {cpu:.3f} s of CPU time")
-    return Found(answers, seconds, cpu, answers * (len(work.request) if work.stream else work.answer.size))
+    return Found(answers, seconds, cpu, answers * (len(work.request) if stream else work.answer.size), own)
+
+
+def measure(work: Work) -> Found:
+    """Do ``work`` in this process, in the way of its kind."""
+    match work.kind:
+        case Kind.VISIT:
+            return visits.run(work)
+        case Kind.PACED:
+            return paced.run(work)
+        case Kind.IDLE:
+            return idle.run(work)
+        case _:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(run(work))
 
 
 def main() -> None:
@@ -226,13 +252,13 @@ def main() -> None:
     work = Work(
         **{
             **order,
+            "kind": Kind(order["kind"]),
             "request": order["request"].encode("latin-1"),
             "answer": Answer(answer["size"], answer["starts"].encode("latin-1"), answer["ends"].encode("latin-1")),
         }
     )
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            found = runner.run(run(work))
+        found = measure(work)
     except (BenchError, OSError) as error:
         sys.exit(str(error))
     print(json.dumps(asdict(found)))

@@ -3,13 +3,21 @@
 import importlib.metadata
 import os
 import platform
+import re
+import shutil
 import ssl
 import subprocess
 from pathlib import Path
 
 import asynchttp
 
-_PACKAGES = ("uvloop", "tornado", "aiohttp", "uvicorn", "httptools", "granian")
+_PACKAGES = (
+    *("uvloop", "tornado", "aiohttp", "uvicorn", "httptools", "granian", "hypercorn", "h11", "sanic", "blacksheep"),
+    "socketify",
+)
+
+#: Programs with the option that makes them say their version, and where in what they say it stands.
+_TOOLS = {"node": ("-v", r"v(\S+)"), "nginx": ("-v", r"nginx/(\S+)"), "wrk": ("-v", r"wrk (?:debian/)?(\S+)")}
 
 
 def machine() -> dict[str, object]:
@@ -48,6 +56,11 @@ def versions() -> dict[str, str]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             pass
+    for tool, (option, pattern) in _TOOLS.items():
+        if path := shutil.which(tool):
+            said = subprocess.run([path, option], capture_output=True, text=True, timeout=10, check=False)
+            if match := re.search(pattern, said.stdout + said.stderr):
+                found[tool] = match[1]
     if commit := _commit():
         found["commit"] = commit
     return found

@@ -31,22 +31,28 @@ _UNWANTED = (
 )
 
 
+class NotStarted(BenchError):
+    """A server that can't be compared with the others, through no fault of theirs."""
+
+
 class ServerProcess:
     """A context manager around one server program. ``await_ready`` comes before ``port`` and ``pids``.
 
     Args:
-        core: where it runs; ``None``: anywhere.
+        cores: where it runs; none: anywhere.
         options: what it is started with, beside those of its row in the table.
     """
 
-    def __init__(self, server: Server, core: int | None, options: Sequence[str] = ()) -> None:
+    def __init__(self, server: Server, cores: Sequence[int], options: Sequence[str] = ()) -> None:
         self.server = server
         self.port = 0
         #: octets of resident memory when it said that it is ready
         self.first_memory = 0
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
+        self._directory = tempfile.TemporaryDirectory(prefix="bench-")
         environment = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
-        with children_on(core):
+        environment["TMPDIR"] = self._directory.name
+        with children_on(*cores):
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"bench.servers.{server.module}", *server.options, *options],
                 cwd=ROOT,
@@ -71,9 +77,10 @@ class ServerProcess:
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._complaints.close()
+        self._directory.cleanup()
 
     def await_ready(self) -> None:
-        """Wait for ``ready PORT``. Raises BenchError with what the server said instead."""
+        """Wait for ``ready PORT``. Raises NotStarted with what the server said instead."""
         assert self._process.stdout is not None
         output, said = self._process.stdout.fileno(), b""
         deadline = time.monotonic() + START_TIMEOUT
@@ -82,11 +89,11 @@ class ServerProcess:
             data = os.read(output, 1024) if readable else b""
             if not data:
                 why = "ended" if readable else f"was not ready within {START_TIMEOUT:g} s"
-                raise BenchError(f"{self.server.name} {why}:\n{self.complaints()}")
+                raise NotStarted(f"{self.server.name} {why}:\n{self.complaints()}")
             said += data
         word, _, port = said.decode().strip().partition(" ")
         if word != "ready" or not port.isdecimal():
-            raise BenchError(f"{self.server.name} said {said!r} instead of 'ready PORT'")
+            raise NotStarted(f"{self.server.name} said {said!r} instead of 'ready PORT'")
         self.port = int(port)
         self.first_memory = resident(self.pids())
 
@@ -96,6 +103,10 @@ class ServerProcess:
             code = self._process.returncode
             raise BenchError(f"{self.server.name} ended with code {code}:\n{self.complaints()}")
         return process_tree(self._process.pid)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
 
     def complaints(self) -> str:
         """The last lines that it wrote to its standard error, empty for a good server."""

@@ -1,12 +1,29 @@
 """One measurement: what a generator is asked to do, what it found, and how it says no."""
 
+import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+#: Stands in a request for eight octets that are others in each request, so that nobody can remember the last one.
+MARK = b"########"
+
+#: Differing requests that are made beforehand, for each connection or wrk.
+VARIANTS = 4096
 
 
 class BenchError(Exception):
     """The run can't be trusted or can't be done; the message is for the person who started it."""
+
+
+class Kind(enum.StrEnum):
+    """How the load is put on."""
+
+    CLOSED = "closed"  # each connection sends when the last answer is complete
+    STREAM = "stream"  # requests follow each other without waiting; each is answered with one octet
+    VISIT = "visit"  # a new connection for each request
+    PACED = "paced"  # so many requests a second, whether answers come or not
+    IDLE = "idle"  # connections that are opened, used once, and left alone
 
 
 @dataclass(frozen=True)
@@ -23,20 +40,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Work:
-    """Send ``request`` on each of ``connections``, again and again, each time when the answer is complete.
-
-    A ``stream`` isn't closed like this: the requests follow each other as fast as the connection takes them, and the
-    answers, of one octet each, say that one more request was read.
-    """
+    """What one measurement does."""
 
     port: int
     pids: Sequence[int]  # the server's process tree, whose CPU time is read
-    request: bytes
+    request: bytes  # may hold MARK
     answer: Answer
     connections: int
     seconds: float
     authority: str = ""  # who vouches for the server's certificate: a file; empty: no TLS
-    stream: bool = False
+    kind: Kind = Kind.CLOSED
+    pipelined: int = 1  # requests sent together; as many answers come back
+    rate: float = 0.0  # PACED: requests per second
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,16 @@ class Found:
     seconds: float
     cpu_seconds: float  # user + system, the server's whole process tree
     octets: int  # of answers; of a stream: of requests
+    generator_cpu_seconds: float = 0.0
+    figures: dict[str, float] = field(default_factory=dict)  # what only this kind of load finds
+
+
+def variants(request: bytes, count: int = VARIANTS, first: int = 0) -> list[bytes]:
+    """``request`` with numbers in place of its mark; it alone where it has none."""
+    if MARK not in request:
+        return [request]
+    numbers = (number * 2654435761 % (1 << 32) for number in range(first, first + count))
+    return [request.replace(MARK, b"%08x" % number) for number in numbers]
 
 
 class Generator(Protocol):

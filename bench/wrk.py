@@ -9,10 +9,13 @@ the end. The server's CPU time is read before and after the process, so acceptin
 import re
 import shutil
 import subprocess
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from bench.cpu import children_on, cpu_seconds
-from bench.work import BenchError, Found, Work
+from bench.cpu import children_on, children_seconds, cpu_seconds
+from bench.scenarios import Scenario
+from bench.work import MARK, VARIANTS, BenchError, Found, Kind, Work
 
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 _RESULT = re.compile(
@@ -39,28 +42,37 @@ def version(wrk: str) -> str:
 
 
 class WrkGenerator:
-    """One thread, static request octets, the summary from ``wrk.lua``."""
+    """One thread, request octets made beforehand, the summary from ``wrk.lua``."""
 
     def __init__(self, wrk: str) -> None:
         self._wrk = wrk
-        self.name = f"wrk {version(wrk)} (1 thread)"
+        self.name = f"wrk {version(wrk)}"
+
+    def suits(self, scenario: Scenario, seconds: float) -> bool:
+        """Whether it can put on this load: HTTP over connections that stay, for whole seconds."""
+        return scenario.work in ("http", "workers") and scenario.kind is Kind.CLOSED and seconds == int(seconds)
 
     def measure(self, work: Work, core: int | None) -> Found:
-        """Run wrk for ``work.seconds``, a whole number, on ``core``."""
-        command = [
-            *(self._wrk, "-t1", f"-c{work.connections}", f"-d{work.seconds:.0f}s", "-s", str(_SCRIPT)),
-            *(f"http://127.0.0.1:{work.port}/", "--", work.request.decode("ascii")),
-        ]
-        cpu = cpu_seconds(work.pids)
-        try:
-            with children_on(core):
-                ended = subprocess.run(command, capture_output=True, text=True, timeout=work.seconds + PATIENCE)
-        except subprocess.TimeoutExpired as error:
-            raise BenchError(f"wrk did not end within {error.timeout:g} s") from None
-        cpu = cpu_seconds(work.pids) - cpu
+        """Run wrk for ``work.seconds``, a whole number, on ``core``. It doesn't verify certificates."""
+        scheme = "https" if work.authority else "http"
+        with tempfile.NamedTemporaryFile(prefix="bench-") as request:
+            request.write(work.request)  # in a file, for an argument has a limit of 128 KiB
+            request.flush()
+            command = [
+                *(self._wrk, "-t1", f"-c{work.connections}", f"-d{work.seconds:.0f}s", "-s", str(_SCRIPT)),
+                *(f"{scheme}://127.0.0.1:{work.port}/", "--", request.name),
+                *((MARK.decode(), str(VARIANTS)) if MARK in work.request else ()),
+            ]
+            cpu, own = cpu_seconds(work.pids), children_seconds()
+            try:
+                with children_on(core):
+                    ended = subprocess.run(command, capture_output=True, text=True, timeout=work.seconds + PATIENCE)
+            except subprocess.TimeoutExpired as error:
+                raise BenchError(f"wrk did not end within {error.timeout:g} s") from None
+            cpu, own = cpu_seconds(work.pids) - cpu, children_seconds() - own
         if ended.returncode != 0:
             raise BenchError(f"wrk ended with code {ended.returncode}: {(ended.stderr or ended.stdout).strip()}")
-        return parse(ended.stdout, work, cpu)
+        return replace(parse(ended.stdout, work, cpu), generator_cpu_seconds=own)
 
 
 def parse(output: str, work: Work, cpu: float) -> Found:
@@ -79,6 +91,6 @@ def parse(output: str, work: Work, cpu: float) -> Found:
         raise BenchError("no answer within the window")
     # Beyond the whole answers at most one partial answer for each connection.
     surplus = octets - requests * work.answer.size
-    if not 0 <= surplus <= work.connections * work.answer.size:
+    if not 0 <= surplus <= work.connections * work.pipelined * work.answer.size:
         raise BenchError(f"{octets} octets in {requests} answers: not {work.answer.size} each")
     return Found(requests, microseconds / 1e6, cpu, requests * work.answer.size)

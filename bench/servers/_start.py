@@ -1,8 +1,10 @@
-"""What all server programs do alike: options, the listening socket, the loop, the sign of life."""
+"""What all server programs do alike: options, the listening sockets, the loop, the sign of life."""
 
 import argparse
 import asyncio
 import ctypes
+import logging
+import os
 import signal
 import socket
 import sys
@@ -10,68 +12,119 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-#: What every HTTP server answers with; the head around it is the server's own.
-BODY = b"Hello, world!"
-
-#: The whole answer of the servers that write their own octets.
-CLASSIC_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, world!"
+from bench.tls import server_context
 
 #: Connections that may wait to be accepted; above any ``--connections`` that makes sense.
-BACKLOG = 1024
+BACKLOG = 4096
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
     "asyncio": asyncio.new_event_loop,
 }
 
+#: Seconds after which an idle connection may be closed: longer than any measurement, for every server that lets us.
+PATIENCE = 600
+
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def option_parser(about: str | None, **choices: tuple[str, ...]) -> argparse.ArgumentParser:
-    """``--port``, ``--loop`` and the server's own options (name=values, the first is the default)."""
+    """``--port``, ``--loop``, ``--tls`` and the server's own options (name=values, the first is the default)."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--loop", choices=LOOPS, default="uvloop")
+    parser.add_argument("--tls", metavar="PEM", help="key and certificates")
+    parser.add_argument("--workers", type=int, default=1)
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
     return parser
 
 
 def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Read the command line.
+    """Read the command line; ``.context`` is the TLS context, or ``None``.
 
     From here on the process ends with its parent, so that a killed run leaves no servers behind.
     """
     given = parser.parse_args()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    given.context = server_context(given.tls) if given.tls else None
+    end_with_parent()
     return given
 
 
-def options(about: str | None, **choices: tuple[str, ...]) -> argparse.Namespace:
-    """What the command line says to a server without further options."""
-    return parsed(option_parser(about, **choices))
+def http_options(about: str | None, **choices: tuple[str, ...]) -> argparse.Namespace:
+    """The command line of an HTTP server.
+
+    ``.site`` asks for all pages of ``_site.py``, where hello alone would do; ``.access_log`` for a line about each
+    request.
+    """
+    parser = option_parser(about, **choices)
+    parser.add_argument("--site", action="store_true")
+    parser.add_argument("--access-log", action="store_true")
+    return parsed(parser)
 
 
-def listening_socket(port: int) -> socket.socket:
+def end_with_parent() -> None:
+    """Linux: this process gets SIGTERM when the one that started it is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def log_to_nowhere(name: str) -> None:
+    """Let this logger format and write each record, to /dev/null: the disk is none of the server's merits."""
+    logger = logging.getLogger(name)
+    handler = logging.StreamHandler(open(os.devnull, "w"))  # noqa: SIM115 (for the life of the process)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+
+
+def listening_socket(port: int, reuse_port: bool = False) -> socket.socket:
     """A non-blocking TCP socket that listens on 127.0.0.1."""
-    sock = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+    sock = socket.create_server(("127.0.0.1", port), backlog=BACKLOG, reuse_port=reuse_port)
     sock.setblocking(False)
     return sock
 
 
+def free_port() -> int:
+    """For a server that can't be given a socket, and doesn't tell its port."""
+    with listening_socket(0) as sock:
+        port: int = sock.getsockname()[1]
+        return port
+
+
 def say_ready(port: int) -> None:
-    """Tell the runner the port; it still tries an answer before it believes."""
+    """Tell the runner the port; it still tries an answer before it believes. Nobody reads what is printed later."""
     print(f"ready {port}", flush=True)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 def serve(given: argparse.Namespace, start: Callable[[socket.socket], Awaitable[object]]) -> None:
-    """Run the chosen loop; ``await start(socket)`` returns when the server accepts. Ends by a signal."""
+    """Run the chosen loop; ``await start(socket)`` returns when the server accepts. Ends by a signal.
+
+    Several workers are forked here, before there is a loop, each with a listening socket of its own
+    (``SO_REUSEPORT``): the same way for all servers that come through here.
+    """
+    several = given.workers > 1
+    socks = [listening_socket(given.port, reuse_port=several)]
+    port = socks[0].getsockname()[1]
+    socks += [listening_socket(port, reuse_port=True) for _ in range(given.workers - 1)]
+    mine = socks[0]
+    for sock in socks[1:]:
+        if os.fork() == 0:
+            end_with_parent()
+            mine = sock
+            break
+    for sock in socks:
+        if sock is not mine:
+            sock.close()  # a listener that nobody accepts on would get its share of the connections
 
     async def forever() -> None:
-        sock = listening_socket(given.port)
-        server = await start(sock)  # a reference: some servers close when collected
-        say_ready(sock.getsockname()[1])
+        server = await start(mine)  # a reference: some servers close when collected
+        if mine is socks[0]:
+            say_ready(port)
         await asyncio.get_running_loop().create_future()
         del server
 

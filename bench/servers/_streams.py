@@ -1,9 +1,8 @@
-"""What the echo and the bulk programs do alike: their options, the TLS context, the sizes."""
+"""What the echo and the bulk programs do alike: their options and the sizes."""
 
 import argparse
 
 from bench.servers._start import option_parser, parsed
-from bench.tls import server_context
 
 #: Octets of a piece of a bulk transfer: the figures are MiB because this is one.
 PIECE = 1 << 20
@@ -20,7 +19,7 @@ def echo_options(about: str | None, **choices: tuple[str, ...]) -> argparse.Name
     """
     parser = option_parser(about, **choices)
     parser.add_argument("--read", dest="size", type=_size, default=None, metavar="until|OCTETS", help="default: until")
-    return _with_tls(parser)
+    return parsed(parser)
 
 
 def bulk_options(about: str | None, **choices: tuple[str, ...]) -> argparse.Namespace:
@@ -28,11 +27,6 @@ def bulk_options(about: str | None, **choices: tuple[str, ...]) -> argparse.Name
     parser = option_parser(about, **choices)
     parser.add_argument("--max-buffer-size", type=int, default=4 * PIECE, metavar="OCTETS")
     parser.add_argument("--pause", type=_milliseconds, default=0.0, metavar="MS", help="after each piece")
-    return _with_tls(parser)
-
-
-def _with_tls(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    parser.add_argument("--tls", dest="context", type=server_context, default=None, metavar="PEM")
     return parsed(parser)
 
 

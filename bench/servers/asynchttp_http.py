@@ -1,15 +1,54 @@
-"""asynchttp's HTTPServer with a hello handler in each of its styles."""
+"""asynchttp's HTTPServer with handlers in each of its styles."""
 
 import socket
+from collections.abc import Callable
+from typing import Any
 
 from asynchttp.httpserver import HTTPServer
-from asynchttp.httputil import HTTPServerRequest
-from bench.servers._start import BODY, CLASSIC_ANSWER, options, serve
+from asynchttp.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    ResponseStartLine,
+)
+from bench.servers._site import (
+    BODY,
+    CHUNKED_HEAD,
+    LAST_CHUNK,
+    PAGES,
+    PIECE,
+    PIECES,
+    STREAM,
+    UPLOAD,
+    chunk,
+    classic,
+    counted,
+)
+from bench.servers._start import PATIENCE, http_options, log_to_nowhere, serve
+
+HELLO = classic(BODY)
+CLASSIC = {path: classic(body) for path, body in PAGES.items()}
+OK = ResponseStartLine("HTTP/1.1", 200, "OK")
 
 
 def callback(request: HTTPServerRequest) -> None:
     """Tornado 2's way: the handler writes the whole response itself."""
-    request.write(CLASSIC_ANSWER)
+    request.write(HELLO)
+    request.finish()
+
+
+def callback_site(request: HTTPServerRequest) -> None:
+    if request.path == STREAM:
+        request.write(CHUNKED_HEAD)
+        for _ in range(PIECES):
+            request.write(chunk(PIECE))
+        request.write(LAST_CHUNK)
+    elif request.path == UPLOAD:
+        request.write(classic(counted(len(request.body))))
+    else:
+        request.write(CLASSIC[request.path])
     request.finish()
 
 
@@ -18,9 +57,29 @@ def respond(request: HTTPServerRequest) -> None:
     request.respond(BODY)
 
 
+def respond_site(request: HTTPServerRequest) -> None:
+    if request.path == STREAM:
+        request.connection.write_headers(OK, HTTPHeaders())
+        for _ in range(PIECES):
+            request.connection.write(PIECE)
+        request.connection.finish()
+    else:
+        request.respond(counted(len(request.body)) if request.path == UPLOAD else PAGES[request.path])
+
+
 async def coroutine(request: HTTPServerRequest) -> None:
     """A coroutine; the server makes the head."""
     request.respond(BODY)
+
+
+async def coroutine_site(request: HTTPServerRequest) -> None:
+    if request.path == STREAM:
+        await request.connection.write_headers(OK, HTTPHeaders())
+        for _ in range(PIECES):
+            await request.connection.write(PIECE)
+        request.connection.finish()
+    else:
+        request.respond(counted(len(request.body)) if request.path == UPLOAD else PAGES[request.path])
 
 
 async def coroutine_bytes(request: HTTPServerRequest) -> bytes:
@@ -28,14 +87,70 @@ async def coroutine_bytes(request: HTTPServerRequest) -> bytes:
     return BODY
 
 
-HANDLERS = {"callback": callback, "respond": respond, "await": coroutine, "await-bytes": coroutine_bytes}
+async def coroutine_bytes_site(request: HTTPServerRequest) -> bytes:
+    return counted(len(request.body)) if request.path == UPLOAD else PAGES[request.path]
+
+
+class Delegate(HTTPServerConnectionDelegate):
+    """Tornado 4's way: the delegate gets a message as it comes."""
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        return Message(request_conn)
+
+
+class Message(HTTPMessageDelegate):
+    def __init__(self, connection: HTTPConnection) -> None:
+        self._connection = connection
+        self._octets = 0
+
+    def headers_received(self, start_line: Any, headers: Any) -> None:
+        self._path = start_line.path
+
+    def data_received(self, chunk: bytes) -> None:
+        self._octets += len(chunk)
+
+    def finish(self) -> None:
+        connection = self._connection
+        if self._path == STREAM:
+            connection.write_headers(OK, HTTPHeaders())
+            for _ in range(PIECES):
+                connection.write(PIECE)
+        else:
+            body = counted(self._octets) if self._path == UPLOAD else PAGES[self._path]
+            connection.write_headers(OK, HTTPHeaders({"Content-Length": str(len(body))}), body)
+        connection.finish()
+
+
+#: By style: what says hello, what serves the site.
+HANDLERS: dict[str, tuple[Any, Any]] = {
+    "callback": (callback, callback_site),
+    "respond": (respond, respond_site),
+    "await": (coroutine, coroutine_site),
+    "await-bytes": (coroutine_bytes, coroutine_bytes_site),
+    "delegate": (Delegate(), Delegate()),
+}
+
+
+def handler(style: str, site: bool, access_log: bool) -> Callable[..., Any]:
+    if style == "application":
+        from bench.servers._application import application  # needs Tornado
+
+        return application(access_log)
+    hello, whole = HANDLERS[style]
+    return whole if site else hello  # type: ignore[no-any-return] # a delegate is no function
 
 
 if __name__ == "__main__":
-    given = options(__doc__, style=tuple(HANDLERS))
+    given = http_options(__doc__, style=(*HANDLERS, "application"))
+    if given.access_log:
+        log_to_nowhere("tornado.access")
 
     async def start(sock: socket.socket) -> HTTPServer:
-        server = HTTPServer(HANDLERS[given.style])
+        server = HTTPServer(
+            handler(given.style, given.site, given.access_log),
+            ssl_options=given.context,
+            idle_connection_timeout=PATIENCE,
+        )
         server.add_socket(sock)
         return server
 

@@ -1,26 +1,52 @@
-"""granian, one worker process on uvloop, with a bare ASGI or RSGI application."""
+"""granian on uvloop, with a bare ASGI or RSGI application."""
+
+import logging
+from pathlib import Path
 
 from granian import Granian
-from granian.constants import Interfaces, Loops
+from granian.constants import Interfaces, Loops, SSLProtocols
+from granian.http import HTTP1Settings
 
-from bench.servers._start import BACKLOG, listening_socket, options, say_ready
+from bench.servers._asgi import NAMES
+from bench.servers._start import BACKLOG, PATIENCE, free_port, http_options, say_ready
+
+#: Its access log goes to its standard output, which nobody reads.
+_LOGS = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"access": {"format": "%(asctime)s %(message)s"}},
+    "handlers": {
+        "nowhere": {"class": "logging.FileHandler", "filename": "/dev/null", "formatter": "access"},
+        "err": {"class": "logging.StreamHandler", "level": logging.WARNING},
+    },
+    "loggers": {
+        "_granian": {"handlers": ["err"], "level": "INFO", "propagate": False},
+        "granian.access": {"handlers": ["nowhere"], "level": "INFO", "propagate": False},
+    },
+}
 
 
 def main() -> None:
-    given = options(__doc__, interface=("rsgi", "asgi"))
-    with listening_socket(given.port) as sock:  # granian can't be given a socket, and doesn't tell its port
-        port = sock.getsockname()[1]
+    given = http_options(__doc__, interface=("rsgi", "asgi"))
+    hello, site = NAMES[given.interface]
+    port = free_port()
     say_ready(port)
     Granian(
-        f"bench.servers.hello_asgi:{given.interface}",
+        f"bench.servers._asgi:{site if given.site else hello}",
         address="127.0.0.1",
         port=port,
-        interface=Interfaces(given.interface),
+        interface=Interfaces.ASGINL if given.interface == "asgi" else Interfaces.RSGI,
         loop=Loops(given.loop),
-        workers=1,
+        workers=given.workers,
         websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=PATIENCE * 1000),
         backlog=BACKLOG,
-        log_enabled=False,
+        log_enabled=given.access_log,
+        log_access=given.access_log,
+        log_dictconfig=_LOGS,
+        ssl_cert=Path(given.tls) if given.tls else None,
+        ssl_key=Path(given.tls) if given.tls else None,
+        ssl_protocol_min=SSLProtocols.tls13,
     ).serve()
 
 

@@ -6,35 +6,37 @@ from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
-from tornado.web import Application, RequestHandler
 
-from bench.servers._start import BODY, options, serve
+from bench.servers._application import application
+from bench.servers._site import PAGES, PIECE, PIECES, STREAM, UPLOAD, counted
+from bench.servers._start import http_options, log_to_nowhere, serve
 
-
-class Hello(RequestHandler):
-    def get(self) -> None:
-        self.write(BODY)
+OK = ResponseStartLine("HTTP/1.1", 200, "OK")
 
 
-def application() -> Application:
-    return Application([(r"/", Hello)], log_function=lambda handler: None)  # no server here logs accesses
+def site(request: HTTPServerRequest) -> None:
+    connection = request.connection
+    assert connection is not None
+    if request.path == STREAM:
+        connection.write_headers(OK, HTTPHeaders())
+        for _ in range(PIECES):
+            connection.write(PIECE)
+    else:
+        body = counted(len(request.body)) if request.path == UPLOAD else PAGES[request.path]
+        connection.write_headers(OK, HTTPHeaders({"Content-Length": str(len(body))}), body)
+    connection.finish()
 
 
-def hello(request: HTTPServerRequest) -> None:
-    assert request.connection is not None
-    head = HTTPHeaders({"Content-Length": str(len(BODY))})
-    request.connection.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), head, BODY)
-    request.connection.finish()
-
-
-STYLES: dict[str, Callable[[], Any]] = {"application": application, "callable": lambda: hello}
+STYLES: dict[str, Callable[[bool], Any]] = {"application": application, "callable": lambda access_log: site}
 
 
 if __name__ == "__main__":
-    given = options(__doc__, style=tuple(STYLES))
+    given = http_options(__doc__, style=tuple(STYLES))
+    if given.access_log:
+        log_to_nowhere("tornado.access")
 
     async def start(sock: socket.socket) -> HTTPServer:
-        server = HTTPServer(STYLES[given.style]())
+        server = HTTPServer(STYLES[given.style](given.access_log), ssl_options=given.context)
         server.add_socket(sock)
         return server
 

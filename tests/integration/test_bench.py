@@ -5,24 +5,31 @@ import contextlib
 import json
 import os
 import platform
+import queue
+import re
 import signal
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench import load, wrk
+from bench import idle, load, paced, visits, wrk
 from bench.__main__ import SERVERS, main
 from bench.catalog import BULK_SERVERS, ECHO_SERVERS, HTTP_SERVERS, Server
 from bench.certificates import certificate
 from bench.cpu import children_on, choose_cores, cpu_seconds, process_tree
+from bench.http_scenarios import ROWS, churn_scenario, http_scenario, idle_scenario, workers_scenario
 from bench.load import OwnGenerator
 from bench.memory import peak, resident
 from bench.processes import ServerProcess
-from bench.scenarios import Scenario, bulk_scenario, echo_scenario, http_scenario
+from bench.scenarios import Scenario, bulk_scenario, echo_scenario
 from bench.tls import Certificate
-from bench.work import Answer, BenchError, Found, Work
+from bench.work import MARK, Answer, BenchError, Found, Kind, Work
 from tests.support.processes import start_python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's CPU clocks and core affinity")
@@ -30,6 +37,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's C
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, world!"
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 RAW = next(server for server in HTTP_SERVERS if server.name == "raw")
+
+
+@pytest.fixture(scope="module")
+def vouched() -> Iterator[Certificate]:
+    with certificate() as made:
+        yield made
 
 
 def test_cpu_clock_agrees_with_what_a_spinning_child_used() -> None:
@@ -114,9 +127,12 @@ def test_children_run_on_the_chosen_core_and_we_do_not() -> None:
 
 
 def test_cores_differ_or_nothing_is_pinned() -> None:
-    server, generator = choose_cores()
-    assert (server is None) == (generator is None) == (len(os.sched_getaffinity(0)) == 1)
-    assert server is None or server != generator
+    there = len(os.sched_getaffinity(0))
+    for workers in (1, 2, 1000):
+        servers, generator = choose_cores(workers)
+        assert (not servers) == (generator is None) == (there == 1)
+        assert generator not in servers
+        assert there == 1 or len(servers) == (workers if there > workers else 1)
 
 
 class Answering(asyncio.Protocol):
@@ -216,7 +232,7 @@ def stream_on(make: Callable[[int], bytes | None]) -> Found:
         server = await loop.create_server(lambda: Acknowledging(make), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         request = b"x" * 999 + b"."
-        work = Work(port, [os.getpid()], request, Answer(1, b".", b""), connections=2, seconds=0.05, stream=True)
+        work = Work(port, [os.getpid()], request, Answer(1, b".", b""), connections=2, seconds=0.05, kind=Kind.STREAM)
         try:
             return await load.run(work)
         finally:
@@ -251,65 +267,279 @@ def test_own_generator_refuses_other_answers_to_a_stream(
         stream_on(make)
 
 
-@pytest.mark.skipif(wrk.path() is None, reason="wrk is not installed")
-def test_wrk_sends_our_octets_and_counts_answers() -> None:
-    path = wrk.path()
-    assert path is not None
-    scenario = http_scenario("browser")
-    with ServerProcess(RAW, None) as process:
+@contextlib.contextmanager
+def raw_work(scenario: Scenario, seconds: float, **changed: object) -> Iterator[Work]:
+    """What is to be done to a raw server that runs."""
+    with ServerProcess(RAW, [], scenario.options) as process:
         process.await_ready()
         answer = scenario.learn(process.port, scenario.request)
-        work = Work(process.port, process.pids(), scenario.request, answer, connections=4, seconds=1)
-        found = wrk.WrkGenerator(path).measure(work, None)
+        parts: dict[str, object] = {
+            "port": process.port,
+            "pids": process.pids(),
+            "request": scenario.request,
+            "answer": answer,
+            "connections": 4,
+            "seconds": seconds,
+            "authority": scenario.authority,
+            "kind": scenario.kind,
+            "pipelined": scenario.pipelined,
+        }
+        yield Work(**{**parts, **changed})  # type: ignore[arg-type] # a test's shorthand
+
+
+@pytest.mark.skipif(wrk.path() is None, reason="wrk is not installed")
+@pytest.mark.parametrize("row", ["browser", "cookies", "pipelined", "post-64k", "chunked", "stream", "tls"])
+def test_wrk_sends_our_octets_and_counts_answers(row: str, vouched: Certificate) -> None:
+    path = wrk.path()
+    assert path is not None
+    generator, scenario = wrk.WrkGenerator(path), http_scenario(row, vouched)
+    assert generator.suits(scenario, 1)
+    with raw_work(scenario, 1) as work:
+        found = generator.measure(work, None)
     assert found.requests > 0
-    assert found.octets == found.requests * len(HELLO)
+    assert found.octets == found.requests * work.answer.size
     assert 0.9 < found.seconds < 3
+    assert found.cpu_seconds > 0
+    assert 0 < found.generator_cpu_seconds < 3
+
+
+@pytest.mark.skipif(wrk.path() is None, reason="wrk is not installed")
+def test_wrk_and_own_generator_send_another_cookie_each_time() -> None:
+    path = wrk.path()
+    assert path is not None
+    for generator in (wrk.WrkGenerator(path), OwnGenerator()):
+        seen: set[bytes] = set()
+        server = socket.create_server(("127.0.0.1", 0))
+        request = http_scenario("cookies").request
+
+        def serve(server: socket.socket, seen: set[bytes]) -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    sock, _ = server.accept()
+                    with sock:
+                        while data := sock.recv(65536):
+                            seen.add(data)
+                            sock.sendall(HELLO)
+
+        thread = threading.Thread(target=serve, args=(server, seen))
+        thread.start()
+        try:
+            answer = Answer(len(HELLO), b"HTTP/1.1 200 ", b"Hello, world!")
+            work = Work(server.getsockname()[1], [os.getpid()], request, answer, connections=1, seconds=1)
+            assert generator.measure(work, None).requests > 1
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            server.close()
+            thread.join()
+        before, after = request.split(MARK)
+        assert len(seen) > 10
+        assert all(one.startswith(before) and one.endswith(after) for one in seen)
+
+
+@pytest.mark.parametrize("row", ["hello", "cookies", "pipelined", "close", "download", "stream", "chunked", "tls"])
+def test_own_generator_does_each_row(row: str, vouched: Certificate) -> None:
+    with raw_work(http_scenario(row, vouched), 0.2) as work:
+        found = OwnGenerator().measure(work, None)
+    assert found.requests > 0
+    assert found.requests % work.pipelined == 0
+    assert found.octets == found.requests * work.answer.size
+    assert found.generator_cpu_seconds > 0
+
+
+@pytest.mark.parametrize("over_tls", [False, True], ids=["tcp", "tls"])
+def test_visits_close_after_each_answer(over_tls: bool, vouched: Certificate) -> None:
+    with raw_work(churn_scenario(vouched if over_tls else None), 0.2) as work:
+        found = visits.run(work)
+    assert found.requests > 0
     assert found.cpu_seconds > 0
 
 
+@contextlib.contextmanager
+def served(make: Callable[[int], bytes | None]) -> Iterator[int]:
+    """The port of a server in a thread that answers as ``Answering`` does."""
+    started: queue.Queue[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = queue.Queue()
+
+    async def serve() -> None:
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Answering(make), "127.0.0.1", 0)
+        started.put((loop, over, server.sockets[0].getsockname()[1]))
+        await over.wait()
+        server.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    loop, over, port = started.get()
+    try:
+        yield port
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+
+
+def work_on(port: int, kind: Kind, request: bytes = REQUEST, rate: float = 0.0) -> Work:
+    answer = Answer(len(HELLO), b"HTTP/1.1 200 ", b"Hello, world!")
+    return Work(port, [os.getpid()], request, answer, connections=2, seconds=0.1, kind=kind, rate=rate)
+
+
+WRONG = [
+    pytest.param(lambda n: HELLO.replace(b"200", b"500"), "wrong answer", id="status"),
+    pytest.param(lambda n: HELLO + b"!", "wrong answer", id="longer"),
+    pytest.param(lambda n: None, "closed", id="closing"),
+]
+
+
+@pytest.mark.parametrize(("make", "why"), WRONG)
+@pytest.mark.parametrize("run", [visits.run, paced.run, idle.run], ids=["visits", "paced", "idle"])
+def test_other_answers_are_refused_by_each_kind_of_load(
+    run: Callable[[Work], Found], make: Callable[[int], bytes | None], why: str
+) -> None:
+    kind = {visits.run: Kind.VISIT, paced.run: Kind.PACED, idle.run: Kind.IDLE}[run]
+    with served(make) as port, pytest.raises(BenchError, match=why):
+        run(work_on(port, kind, rate=100))
+
+
+@pytest.mark.parametrize("run", [visits.run, paced.run], ids=["visits", "paced"])
+def test_answers_that_stay_short_are_refused(run: Callable[[Work], Found], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (visits, paced):
+        monkeypatch.setattr(module, "WARM_UP", 0.05)
+        monkeypatch.setattr(module, "DRAIN_TIMEOUT", 0.05)
+    with served(lambda n: HELLO[:-1]) as port, pytest.raises(BenchError, match="2 of 2 connections never"):
+        run(work_on(port, Kind.VISIT, rate=100))
+
+
+def test_connection_that_the_server_keeps_is_no_end_of_a_visit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visits, "WARM_UP", 0.05)
+    monkeypatch.setattr(visits, "DRAIN_TIMEOUT", 0.05)
+    request = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with served(lambda n: HELLO) as port, pytest.raises(BenchError, match="never came to their end"):
+        visits.run(work_on(port, Kind.VISIT, request))
+
+
+def test_paced_load_keeps_its_rate_and_finds_ordered_percentiles() -> None:
+    with served(lambda n: HELLO) as port:
+        found = paced.run(replace(work_on(port, Kind.PACED, rate=200), seconds=0.5))
+    assert 60 <= found.requests <= 102
+    assert found.figures["kept_up"] > 0.6
+    ordered = [found.figures[paced.figure_name(q)] for q in paced.QUANTILES]
+    assert ordered == sorted(ordered)
+    assert ordered[0] > 0
+    assert found.figures["late_p99"] >= 0
+
+
+def test_latency_counts_from_the_intended_instant() -> None:
+    """A server that stops for 0.2 s delays all that was due meanwhile, not only what was on its way."""
+
+    def stop_once(number: int) -> bytes:
+        if number == 250:  # after the warm-up
+            time.sleep(0.2)
+        return HELLO
+
+    with served(stop_once) as port:
+        # One connection: without a free one the others can't even be sent.
+        work = replace(work_on(port, Kind.PACED, rate=500), connections=1, seconds=0.6)
+        found = paced.run(work)
+    # 100 of 300 were due within the stop: a closed load would have one slow request.
+    assert found.figures["p90"] > 100_000
+    assert found.figures["p100"] >= 190_000
+
+
+def test_server_that_cannot_keep_up_is_shown_as_such() -> None:
+    def slow(number: int) -> bytes:
+        time.sleep(0.01)
+        return HELLO
+
+    with served(slow) as port:
+        found = paced.run(work_on(port, Kind.PACED, rate=1000))
+    assert found.figures["kept_up"] < 0.5
+    assert found.figures["p100"] > 50_000
+
+
+def test_idle_connections_are_held_and_weighed() -> None:
+    with raw_work(idle_scenario(300), 0.1, connections=300) as work:
+        found = idle.run(work)
+    assert found.requests == 300
+    assert 0 < found.figures["octets"] < 20_000
+    assert found.figures["last"] > found.figures["first"] > 1 << 20
+
+
+def test_two_workers_both_answer() -> None:
+    scenario = workers_scenario(2)
+    ours = next(server for server in HTTP_SERVERS if server.name == "asynchttp-callback")
+    with ServerProcess(ours, [], scenario.options) as process:
+        process.await_ready()
+        pids = process.pids()
+        assert len(pids) == 2
+        answer = scenario.learn(process.port, scenario.request)
+        before = [cpu_seconds([pid]) for pid in pids]
+        work = Work(process.port, pids, scenario.request, answer, connections=64, seconds=0.2)
+        OwnGenerator().measure(work, None)
+        after = [cpu_seconds([pid]) for pid in pids]
+    assert all(later - sooner > 0.005 for sooner, later in zip(before, after, strict=True))
+
+
 def test_server_that_does_not_start_shows_why() -> None:
-    with ServerProcess(Server("broken", "no_such_program", (), ""), None) as process:
+    with ServerProcess(Server("broken", "no_such_program", (), ""), []) as process:
         with pytest.raises(BenchError, match=r"(?s)broken ended:.*No module named bench\.servers\.no_such_program"):
             process.await_ready()
         assert process.port == 0
 
 
-@pytest.fixture(scope="module")
-def vouched() -> Iterator[Certificate]:
-    with certificate() as made:
-        yield made
+STREAM_SCENARIOS = {
+    "echo-until": (ECHO_SERVERS, lambda vouched: echo_scenario(100_000)),
+    "echo-bytes": (ECHO_SERVERS, lambda vouched: echo_scenario(100_000, "bytes")),
+    "echo-tls-until": (ECHO_SERVERS, lambda vouched: echo_scenario(100_000, "until", vouched)),
+    "echo-tls-bytes": (ECHO_SERVERS, lambda vouched: echo_scenario(100_000, "bytes", vouched)),
+    "bulk": (BULK_SERVERS, lambda vouched: bulk_scenario(2 << 20)),
+    "bulk-pause": (BULK_SERVERS, lambda vouched: bulk_scenario(2 << 20, 1)),
+    "bulk-tls": (BULK_SERVERS, lambda vouched: bulk_scenario(2 << 20, 0, vouched)),
+}
 
 
-@pytest.mark.parametrize(
-    ("table", "make"),
-    [
-        pytest.param(HTTP_SERVERS, lambda vouched: http_scenario("browser"), id="http"),
-        pytest.param(ECHO_SERVERS, lambda vouched: echo_scenario(100_000), id="echo-until"),
-        pytest.param(ECHO_SERVERS, lambda vouched: echo_scenario(100_000, "bytes"), id="echo-bytes"),
-        pytest.param(ECHO_SERVERS, lambda vouched: echo_scenario(100_000, "until", vouched), id="echo-tls-until"),
-        pytest.param(ECHO_SERVERS, lambda vouched: echo_scenario(100_000, "bytes", vouched), id="echo-tls-bytes"),
-        pytest.param(BULK_SERVERS, lambda vouched: bulk_scenario(2 << 20), id="bulk"),
-        pytest.param(BULK_SERVERS, lambda vouched: bulk_scenario(2 << 20, 1), id="bulk-pause"),
-        pytest.param(BULK_SERVERS, lambda vouched: bulk_scenario(2 << 20, 0, vouched), id="bulk-tls"),
-    ],
-)
-def test_each_server_that_can_run_here_answers_rightly(
-    table: tuple[Server, ...], make: Callable[[Certificate], Scenario], vouched: Certificate
-) -> None:
-    scenario = make(vouched)
+@pytest.mark.parametrize("name", STREAM_SCENARIOS)
+def test_each_stream_server_answers_rightly(name: str, vouched: Certificate) -> None:
+    table, make = STREAM_SCENARIOS[name]
+    all_answer_rightly(table, [make(vouched)])
+
+
+GROUPS = {
+    "hello": ["hello", "browser", "cookies"],
+    "site": ["pipelined", "close", "1k", "10k", "100k", "download", "stream", "post-1k", "post-64k", "chunked"],
+    "tls": ["tls"],
+    "log": ["log"],
+}
+
+
+def test_each_row_is_in_a_group() -> None:
+    assert sorted(row for rows in GROUPS.values() for row in rows) == sorted(ROWS)
+
+
+@pytest.mark.parametrize("rows", GROUPS.values(), ids=GROUPS)
+def test_each_http_server_answers_each_row_rightly(rows: list[str], vouched: Certificate) -> None:
+    all_answer_rightly(HTTP_SERVERS, [http_scenario(row, vouched) for row in rows])
+
+
+def test_each_http_server_answers_from_two_processes() -> None:
+    all_answer_rightly(HTTP_SERVERS, [workers_scenario(2)])
+
+
+def all_answer_rightly(table: tuple[Server, ...], scenarios: list[Scenario]) -> None:
+    """Each server that can run here, in scenarios that share their processes; a bad start or answer fails."""
     servers = [server for server in table if not server.missing and not server.name.endswith("-asyncio")]
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(ServerProcess(server, None, scenario.options)) for server in servers]
+        processes = [stack.enter_context(ServerProcess(server, [], scenarios[0].options)) for server in servers]
         for process in processes:
             process.await_ready()
-            assert scenario.learn(process.port, scenario.request).size >= 1, process.server.name
+            for scenario in scenarios:
+                if process.server.can(scenario.asks):
+                    answer = scenario.learn(process.port, scenario.request)
+                    assert answer.size >= 1, (process.server.name, scenario.name)
             assert process.complaints() == "", process.server.name
 
 
 def test_server_that_shows_another_certificate_is_refused(vouched: Certificate) -> None:
     with (
         certificate() as other,
-        ServerProcess(ECHO_SERVERS[0], None, echo_scenario(64, "until", other).options) as process,
+        ServerProcess(ECHO_SERVERS[0], [], echo_scenario(64, "until", other).options) as process,
     ):
         process.await_ready()
         scenario = echo_scenario(64, "until", vouched)
@@ -330,7 +560,7 @@ def test_server_that_shows_another_certificate_is_refused(vouched: Certificate) 
 
 def test_server_that_answers_with_other_octets_of_a_piece_is_found_out() -> None:
     # An echo server, for example, answers with the first ones too.
-    with ServerProcess(ECHO_SERVERS[0], None) as process:
+    with ServerProcess(ECHO_SERVERS[0], []) as process:
         process.await_ready()
         scenario = bulk_scenario(2 << 20)
         with pytest.raises(BenchError, match="not the last octet of each piece"):
@@ -339,13 +569,13 @@ def test_server_that_answers_with_other_octets_of_a_piece_is_found_out() -> None
 
 def test_whole_run_prints_a_table_and_stores_its_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "run.json"
-    options = ["--only=raw", "--generator=own", "--rounds=2", "--seconds=0.3", "--connections=8", "--versus=raw"]
+    options = ["--rows=hello", "--only=raw", "--generator=own", "--rounds=2", "--seconds=0.3", "--versus=raw"]
     assert main(["http", *options, f"--json={file}"]) == 0
     said = capsys.readouterr()
     assert said.err == ""
     (row,) = [line for line in said.out.splitlines() if line.startswith("raw ")]
     assert "1.00 (1.00–1.00)" in row
-    assert f"Generator: {OwnGenerator.name}" in said.out
+    assert f"64 connections; {OwnGenerator.name}" in said.out
     stored = json.loads(file.read_text())
     assert [(one["server"], one["round"]) for one in stored["samples"]] == [("raw", 1), ("raw", 2)]
     for one in stored["samples"]:
@@ -353,7 +583,6 @@ def test_whole_run_prints_a_table_and_stores_its_samples(tmp_path: Path, capsys:
         assert one["octets"] == one["requests"] * len(HELLO)
         assert 0.29 < one["seconds"] < 3
         assert 0 < one["cpu_seconds"] < one["seconds"] * 1.1
-    assert stored["settings"]["connections"] == 8
     assert stored["versions"]["python"].startswith(platform.python_implementation())
 
 
@@ -380,13 +609,62 @@ def test_run_with_several_scenarios_ends_with_an_overview(capsys: pytest.Capture
     ]
 
 
-def test_wrong_answer_ends_the_run_with_code_1(
+def test_wrong_answer_of_the_base_ends_the_run_with_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # An echo server asked for a page: it answers, quickly, and wrongly.
     broken = Server("raw", "raw_echo", (), "")
-    monkeypatch.setitem(SERVERS, "http", (broken,))
-    assert main(["http", "--rounds", "1", "--seconds", "0.1", "--generator", "own"]) == 1
+    monkeypatch.setitem(SERVERS, "churn", (broken,))
+    assert main(["churn", "--rounds", "1", "--seconds", "0.1"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
-    assert "bench: raw, http-minimal: not a 200 with a Content-Length: b'GET / HTTP/1.1" in said.err
+    assert "bench: raw, churn-visit: not a 200 with a Content-Length, or in chunks: b'GET / HTTP/1.1" in said.err
+
+
+def test_server_that_answers_wrongly_has_no_figures_and_the_run_has_code_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SERVERS, "churn", (RAW, Server("broken", "raw_echo", (), "")))
+    file = tmp_path / "run.json"
+    assert main(["churn", "--rounds", "1", "--seconds", "0.1", f"--json={file}"]) == 1
+    said = capsys.readouterr()
+    assert "Failed, and without figures there: broken, churn-visit." in said.out
+    assert "bench: broken, churn-visit: not a 200" in said.err
+    assert {one["server"] for one in json.loads(file.read_text())["samples"]} == {"raw"}
+
+
+def test_server_that_does_not_start_is_left_out_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SERVERS, "churn", (RAW, Server("broken", "no_such_program", (), "")))
+    assert main(["churn", "--rounds", "1", "--seconds", "0.1"]) == 0
+    said = capsys.readouterr()
+    assert re.search(r"Left out: broken \(it didn't start: .*No module named bench\.servers\.no_such_program", said.out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["http", "--rows=hello,pipelined", "--generator=own", "--fresh"],
+        ["idle", "--connections=50,100"],
+        ["latency", "--rate=200,400"],
+        ["workers", "--workers=1,2"],
+        ["churn", "--tls"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_short_run_of_each_work_prints_and_stores(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.json"
+    assert main([*arguments, "--only=raw", "--rounds=2", "--seconds=0.2", f"--json={file}"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    stored = json.loads(file.read_text())
+    assert (
+        stored["command"] == f"python -m bench {' '.join(arguments)} --only=raw --rounds=2 --seconds=0.2 --json={file}"
+    )
+    found = {(one["scenario"], one["server"], one["round"]) for one in stored["samples"]}
+    assert found == {(scenario, "raw", number) for scenario in stored["scenarios"] for number in (1, 2)}
+    assert main(["report", str(file)]) == 0
+    assert said.out.startswith(capsys.readouterr().out.rstrip("\n"))
