@@ -146,9 +146,9 @@ def echo(report: Report) -> Captioned:
     """CPU × raw by size: a panel for each way of reading, over TCP and over TLS."""
     kinds: dict[str, list[tuple[int, str]]] = {}
     for name in report.named("echo"):
-        kind, _, size = name.removeprefix("echo-").rpartition("-")
+        kind, _, octets = name.removeprefix("echo-").rpartition("-")
         if report.of(name):
-            kinds.setdefault(kind, []).append((int(size), name))
+            kinds.setdefault(kind, []).append((int(octets), name))
     figure = Captioned(figsize=(11, 4.3 if len(kinds) <= 2 else 7.6))
     grid = figure.subplots(math.ceil(len(kinds) / 2), min(2, len(kinds)), squeeze=False)
     figure.subplots_adjust(left=0.05, right=0.845, hspace=0.4, wspace=0.55)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -10,7 +11,7 @@ from bench.palette import GREY, INK, Captioned
 from bench.report import Report
 from bench.work import Kind
 
-_STYLE = {
+_STYLE: dict[Any, object] = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
     "text.color": INK,

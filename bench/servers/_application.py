@@ -1,5 +1,7 @@
 """The Tornado application that both Tornado's server and ours serve."""
 
+from typing import Any
+
 from tornado.web import Application, RequestHandler
 
 from bench.servers._site import PAGES, PIECE, PIECES, STREAM, UPLOAD, counted
@@ -27,5 +29,5 @@ class Stream(RequestHandler):
 
 def application(access_log: bool) -> Application:
     routes = [(path + "$", Page, {"body": body}) for path, body in PAGES.items()]
-    settings = {} if access_log else {"log_function": lambda handler: None}
+    settings: dict[str, Any] = {} if access_log else {"log_function": lambda handler: None}
     return Application([*routes, (UPLOAD, Upload), (STREAM, Stream)], **settings)

@@ -31,7 +31,7 @@ async def start(sock: socket.socket) -> asyncio.Task[None]:
         log_to_nowhere("hypercorn.access")
         config.accesslog = "-"
     application = _asgi.site if given.site else _asgi.hello
-    return asyncio.create_task(hypercorn_serve(application, config, shutdown_trigger=asyncio.Event().wait))  # type: ignore[arg-type] # a function as good as theirs
+    return asyncio.create_task(hypercorn_serve(application, config, shutdown_trigger=asyncio.Event().wait))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ async def upload(request: Request) -> HTTPResponse:
 async def stream(request: Request) -> None:
     response = await request.respond(content_type="application/octet-stream")
     for _ in range(PIECES):
-        await response.send(PIECE)  # type: ignore[union-attr] # there is one
-    await response.eof()  # type: ignore[union-attr]
+        await response.send(PIECE)
+    await response.eof()
 
 
 async def start(sock: socket.socket) -> object:
@@ -42,8 +42,8 @@ async def start(sock: socket.socket) -> object:
         sock=sock, backlog=BACKLOG, ssl=given.context, access_log=given.access_log, return_asyncio_server=True
     )
     assert server is not None
-    await server.startup()
-    await server.start_serving()
+    await server.startup()  # type: ignore[no-untyped-call]
+    await server.start_serving()  # type: ignore[no-untyped-call]
     return server
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from socketify import App, AppListenOptions, AppOptions
+from socketify import App, AppListenOptions, AppOptions  # type: ignore[import-untyped]
 
 from bench.servers._site import PAGES, PIECE, PIECES, STREAM, UPLOAD, counted
 from bench.servers._start import http_options, say_ready
