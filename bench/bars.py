@@ -158,9 +158,9 @@ def workers(report: Report) -> Captioned:
 
 def _said(figure: Captioned, report: Report, name: str, more: str) -> Captioned:
     heading, settings = report.scenarios[name], report.settings
+    many = "" if heading.work == "idle" else f"{number(heading.connections, 'connection')}, "
     parts = (
-        f"{number(heading.connections, 'connection')}, {number(settings.rounds, 'round')} of {settings.seconds:g} s, "
-        "medians with lowest and highest",
+        f"{many}{number(settings.rounds, 'round')} of {settings.seconds:g} s, medians with lowest and highest",
         "dark: uvloop, pale: asyncio" if _has_both(report, name) else "",
         more.strip(),
     )

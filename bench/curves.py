@@ -177,7 +177,8 @@ def echo(report: Report) -> Captioned:
         axes.set_xticks(sizes, [f"{size} B" if size < 1024 else f"{size >> 10} KiB" for size in sizes])
         axes.xaxis.set_minor_locator(NullLocator())
         top = max(value for points in lines.values() for _, value in points)
-        steps = [value for value in (0.7, 1, 1.5, 2, 3, 5, 8, 12) if value <= top * 1.2]
+        low = min(value for points in lines.values() for _, value in points)
+        steps = [value for value in (0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 8, 12) if low / 1.1 <= value <= top * 1.2]
         axes.set_yticks(steps, [f"{value:g}×" for value in steps])
         axes.yaxis.set_minor_locator(NullLocator())
         _bare(axes)

@@ -58,11 +58,10 @@ def preamble(report: Report) -> list[str]:
         if cores
         else "nothing is pinned, only one core may be used"
     )
-    how = "new processes for each" if settings.fresh else "alternating"
     lines = [
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}",
         ", ".join(f"{name} {version}" for name, version in report.versions.items()) + f"; {report.started}",
-        f"{number(settings.rounds, f'{how} round' if not settings.fresh else 'round')} of {settings.seconds:g} s"
+        f"{number(settings.rounds, 'alternating round')} of {settings.seconds:g} s"
         f"{', new processes for each' if settings.fresh else ''}; {pinned}. "
         "Median (lowest–highest); ratios are taken within each round.",
     ]
