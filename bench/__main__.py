@@ -77,7 +77,7 @@ def _run(given: argparse.Namespace, words: Sequence[str]) -> int:
         scenarios = [scenario for work in _works(given) for scenario in _scenarios(given, work, vouched)]
         plan, left_out = _plan(given, scenarios)
         generator = _wrk(given)
-        raise_limit(max((s.connections for s, _ in plan if s.kind is Kind.IDLE), default=1024))
+        raise_limit(max((s.connections for s, _ in plan if s.kind is Kind.IDLE), default=0))
         try:
             with progress() as show:
                 cores, load_core = choose_cores(max(scenario.workers for scenario in scenarios))
