@@ -33,10 +33,14 @@ def raise_limit(connections: int) -> None:
     """
     needed = connections + SPARE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise BenchError(f"{connections:,} connections need {needed:,} open files, the hard limit is {hard:,}")
-    if soft != resource.RLIM_INFINITY and soft < needed:
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (ValueError, OSError):  # above the hard limit, or above what the kernel has at all
+        raise BenchError(
+            f"{connections:,} connections need {needed:,} open files, the hard limit is {hard:,}"
+        ) from None
 
 
 def run(work: Work) -> Found:
