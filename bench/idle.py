@@ -71,7 +71,7 @@ def run(work: Work) -> Found:
 
 def _connected(work: Work, context: ssl.SSLContext | None) -> socket.socket:
     try:
-        sock = socket.create_connection(("127.0.0.1", work.port), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", work.port), timeout=60)
         return sock if context is None else context.wrap_socket(sock, server_hostname="127.0.0.1")
     except OSError as error:
         raise BenchError(f"can't connect: {error}") from error

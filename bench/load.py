@@ -32,7 +32,7 @@ WARM_UP = 0.15
 #: Seconds that answers may take to become complete after the window.
 DRAIN_TIMEOUT = 5.0
 
-#: Seconds beyond the window after which the process is given up.
+#: Seconds beyond the window, and beside a second for 50 connections, after which the process is given up.
 PATIENCE = 20.0
 
 
@@ -66,7 +66,7 @@ class OwnGenerator:
             )
         with process:
             try:
-                out, err = process.communicate(order, timeout=work.seconds + PATIENCE)
+                out, err = process.communicate(order, timeout=work.seconds + PATIENCE + work.connections / 50)
             except BaseException as error:
                 process.kill()
                 if isinstance(error, subprocess.TimeoutExpired):
