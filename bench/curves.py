@@ -151,7 +151,7 @@ def echo(report: Report) -> Captioned:
             kinds.setdefault(kind, []).append((int(octets), name))
     figure = Captioned(figsize=(11, 4.3 if len(kinds) <= 2 else 7.6))
     grid = figure.subplots(math.ceil(len(kinds) / 2), min(2, len(kinds)), squeeze=False)
-    figure.subplots_adjust(left=0.05, right=0.845, hspace=0.4, wspace=0.55)
+    figure.subplots_adjust(left=0.05, right=0.845, hspace=0.4, wspace=0.64)
     for axes, (kind, sized) in zip(grid.flat, kinds.items(), strict=False):
         sizes = sorted(size for size, _ in sized)
         lines: dict[str, list[tuple[int, float]]] = {}
@@ -188,8 +188,8 @@ def echo(report: Report) -> Captioned:
     for axes in list(grid.flat)[len(kinds) :]:
         axes.set_visible(False)
     figure.subtitle = (
-        f"{report.scenarios[next(iter(report.named('echo')))].connections} connections, uvloop; "
-        "less is better; raw writes back what comes without looking"
+        f"{report.scenarios[next(iter(report.named('echo')))].connections} connections, on uvloop where both loops ran"
+        "; less is better; raw writes back what comes without looking"
     )
     return figure
 
