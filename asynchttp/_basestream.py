@@ -82,6 +82,8 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
     Source: Tornado ``iostream.BaseIOStream``.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_attaching")
+
     @accepts_io_loop(at=0)
     def __init__(
         self,

@@ -31,6 +31,8 @@ _BUFFER_FULL = "Reached maximum read buffer size"
 class ReadingHalf(StreamParts):
     """Reads of a stream: see "Reading" in :mod:`asynchttp._basestream`."""
 
+    __slots__ = ()
+
     def __init__(self) -> None:
         self._buffer = ReadBuffer()
         # The read that waits. A cancelled one stays here until the next octets or the next read find it.

@@ -102,7 +102,38 @@ class Consumer(Protocol):
 
 
 class StreamParts:
-    """What the halves of a stream know of each other and of the whole, ``BaseIOStream``."""
+    """What the halves of a stream know of each other and of the whole, ``BaseIOStream``.
+
+    All attributes are slots, and all are here, for only one base can have any: a server has a stream for each idle
+    connection, and a dictionary of so many would cost more than all the rest. Subclasses of programs have one.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_callbacks_due",
+        "_close_callback",
+        "_consumer",
+        "_consumer_waits",
+        "_done",
+        "_link",
+        "_loop",
+        "_peer_closed",
+        "_peer_error",
+        "_read",
+        "_reading_paused",
+        "_transport",
+        "_unsent",
+        "_unsent_size",
+        "_write_callback",
+        "_write_waiters",
+        "_writing_paused",
+        "_written",
+        "error",
+        "io_loop",
+        "max_buffer_size",
+        "max_write_buffer_size",
+        "read_chunk_size",
+    )
 
     io_loop: IOLoop
     max_buffer_size: int

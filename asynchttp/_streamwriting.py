@@ -17,6 +17,8 @@ class WritingHalf(StreamParts):
     and ``resume_writing`` whether anything is in it.
     """
 
+    __slots__ = ()
+
     def __init__(self) -> None:
         self._done = self.io_loop.done_future
         # Written before there was a transport.
@@ -25,7 +27,7 @@ class WritingHalf(StreamParts):
         # Invariant: the transport has something in its queue.
         self._writing_paused = False
         # (position in the stream of writes, future) of what the kernel hasn't taken
-        self._write_waiters: collections.deque[tuple[int, asyncio.Future[None]]] = collections.deque()
+        self._write_waiters: collections.deque[tuple[int, asyncio.Future[None]]] | tuple[()] = ()
         # Octets written while something was waiting.
         self._written = 0
         # Push mode: the consumer was told to pause.
@@ -168,8 +170,11 @@ class WritingHalf(StreamParts):
     def _write_waiter(self, size: int) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
         self._written += size
-        self._write_waiters.append((self._written, future))
-        if len(self._write_waiters) > 1:  # whoever writes on and on never lets the queue run empty
+        waiters = self._write_waiters
+        if not waiters:  # nothing, as long as nobody waits: most streams are idle
+            waiters = self._write_waiters = collections.deque()
+        waiters.append((self._written, future))
+        if len(waiters) > 1:  # whoever writes on and on never lets the queue run empty
             self._resolve_writes()
         return future
 
@@ -193,12 +198,14 @@ class WritingHalf(StreamParts):
                 future = waiters.popleft()[1]
                 if not future.done():
                     future.set_result(None)
+            if not waiters:
+                self._write_waiters = ()
 
     def _fail_writes(self, reason: BaseException | None) -> None:
         """Nothing of what waits can be written any more."""
         self._unsent, self._unsent_size = [], 0
         self._writing_paused = False
-        waiters, self._write_waiters = self._write_waiters, collections.deque()
+        waiters, self._write_waiters = self._write_waiters, ()
         for _, future in waiters:
             fail(future, StreamClosedError(real_error=reason))
 

@@ -45,6 +45,15 @@ class IOStream(BaseIOStream):
     Source: Tornado ``iostream.IOStream``.
     """
 
+    __slots__ = (
+        "_connect_error",
+        "_connect_future",
+        "_connecting_fd",
+        "_nodelay",
+        "_successor",
+        "socket",
+    )
+
     @accepts_io_loop(at=1)
     def __init__(
         self,
@@ -313,6 +322,8 @@ class SSLIOStream(IOStream):
     Further arguments: :class:`BaseIOStream`.  Source: Tornado ``iostream.SSLIOStream``.
     """
 
+    __slots__ = ("_handshake_done", "_handshake_waiter", "_layer", "_server_hostname")
+
     @accepts_io_loop(at=1)
     def __init__(
         self,
@@ -448,6 +459,8 @@ class PipeIOStream(BaseIOStream):
 
     Further arguments: :class:`BaseIOStream`.  Source: Tornado ``iostream.PipeIOStream``.
     """
+
+    __slots__ = ("fd",)
 
     @accepts_io_loop(at=1)
     def __init__(
