@@ -55,7 +55,7 @@ def check_health_path(path: str) -> None:
 def with_health_path(style: Style, path: str, ready: Callable[[], bool]) -> Style:
     """``style``, but requests for ``path`` are answered as ``/readyz`` is, and don't reach the handler."""
     target = path.encode()
-    start, at_head = style
+    start = style.start
 
     def answer_or_start(request: ServerRequest) -> None:
         if request.target == target and request.method in ("GET", "HEAD"):
@@ -63,7 +63,7 @@ def with_health_path(style: Style, path: str, ready: Callable[[], bool]) -> Styl
         else:
             start(request)
 
-    return Style(answer_or_start, at_head)
+    return style._replace(start=answer_or_start)
 
 
 def _answer_health(request: Any, ready: bool) -> None:

@@ -127,14 +127,14 @@ class Observers:
         """``style`` with word to the observers at the head of each request; itself if nobody wants it."""
         if not self.heads:
             return style
-        start, at_head = style
+        start, at_head = style.start, style.at_head
 
         def tell_and_start(request: ServerRequest) -> None:
             if at_head or not request.tail.body_length:  # else it was told before the body
                 tell(self.heads, request)
             start(request)
 
-        return Style(tell_and_start, at_head)
+        return style._replace(start=tell_and_start)
 
 
 def tell(calls: list[Callable[[Any], object]], news: Any) -> None:
