@@ -105,8 +105,9 @@ _TEXTS: Final = {
 _VALUES: Final = {
     "q": "value(request.target.decode().partition('?')[2] or None)",
     "s": "status or nothing",
-    "b": "outcome.body_bytes_sent or nothing",
-    "B": "outcome.body_bytes_sent",
+    # outcome.body_bytes_sent, inlined
+    "b": "bytes_sent - end if bytes_sent > (end := first.find(b'\\r\\n\\r\\n') + 4) >= 4 else nothing",
+    "B": "bytes_sent - end if bytes_sent > (end := first.find(b'\\r\\n\\r\\n') + 4) >= 4 else 0",
     "B+": "bytes_sent",
     "T": "int(seconds(outcome))",
     "M": "int(seconds(outcome) * 1000)",

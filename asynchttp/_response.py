@@ -35,7 +35,7 @@ from asynchttp._tornado import in_our_terms
 from asynchttp.iostream import IOStream, StreamClosedError
 from asynchttp.log import app_log, gen_log
 
-__all__ = ["TURN_SIZE", "ResponseWriter", "summary"]
+__all__ = ["CORKED_SIZE", "TURN_SIZE", "ResponseWriter", "summary"]
 
 #: Octets of a body after which a handler that awaits its writes lets others have their turn, though the kernel would
 #: take more: while 100 clients begin a large download, a small request of another waits for 100 such pieces.
@@ -43,7 +43,7 @@ TURN_SIZE: Final = 262144
 
 #: Pieces of output that are collected while corked; more, or one larger than the size, go out at once.
 _CORKED_PIECES: Final = 32
-_CORKED_SIZE: Final = 65536
+CORKED_SIZE: Final = 65536
 
 _R_DONE: Final = Reading.DONE
 
@@ -150,7 +150,7 @@ class ResponseWriter:
         # HOT: once per response.
         if self._corked:
             self._out.append(data)
-            if len(data) <= _CORKED_SIZE and len(self._out) < _CORKED_PIECES:
+            if len(data) <= CORKED_SIZE and len(self._out) < _CORKED_PIECES:
                 return self._done
             self._flush()
         elif self._out:
