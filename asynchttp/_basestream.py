@@ -295,6 +295,14 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
         """In push mode: the peer, which closed its side, waits for no answer: tell who set a close callback."""
         self._schedule_close_callback()
 
+    def peer_closed(self) -> bool:
+        """Whether the peer has closed its side, or the connection broke."""
+        return self._peer_closed
+
+    def handshaking(self) -> bool:
+        """Whether the peer can't have said anything yet, because there is TLS first."""
+        return False
+
     def pause_reading(self) -> None:
         """In push mode: deliver nothing until :meth:`resume_reading`. Octets that are under way may still come."""
         self._pause_reading()

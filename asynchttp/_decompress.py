@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
-from asynchttp import httputil
+from asynchttp import _reasons, httputil
 from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
 
 __all__ = ["CODINGS", "DecompressingDelegate", "Decompressor"]
@@ -52,12 +52,12 @@ class Decompressor:
             self._begun = True
             if self._zlib.eof:
                 if self._coding != "gzip":
-                    raise HTTPInputError("invalid deflate data: more behind its end")
+                    raise HTTPInputError("invalid deflate data: more behind its end", reason=_reasons.CONTENT_CODING)
                 self._zlib = self._new_member()  # RFC 1952 §2.2: several members
             try:
                 piece = self._zlib.decompress(data, self._piece_size)
             except zlib.error as error:
-                raise HTTPInputError(f"invalid {self._coding} data") from error
+                raise HTTPInputError(f"invalid {self._coding} data", reason=_reasons.CONTENT_CODING) from error
             self._size += len(piece)
             if self._size > self._limit():
                 raise BodyTooLargeError(f"decompressed body too large: more than {self._limit()} octets")
@@ -70,7 +70,7 @@ class Decompressor:
     def finish(self) -> None:
         """Raise :exc:`HTTPInputError` if the coding isn't at its end."""
         if self._begun and not self._zlib.eof:
-            raise HTTPInputError(f"invalid {self._coding} data: it ends too early")
+            raise HTTPInputError(f"invalid {self._coding} data: it ends too early", reason=_reasons.CONTENT_CODING)
 
 
 class DecompressingDelegate(httputil.HTTPMessageDelegate):

@@ -82,13 +82,11 @@ class FileWriter(ResponseWriter):
             if exchange.method == "HEAD" or count == 0:
                 return self._done
             if framing is _W_LENGTH and count > self._left:
-                self._cut(exchange)
-                raise HTTPOutputError("Tried to write more data than Content-Length")
+                raise self._broken(exchange, "Tried to write more data than Content-Length")
             if count <= _SMALL:
                 data = os.pread(fd, count, offset)
                 if len(data) < count:
-                    self._cut(exchange)
-                    raise _ended_early(count - len(data))
+                    raise self._broken(exchange, str(_ended_early(count - len(data))))
                 return self.write(exchange, data)
             if framing is _W_LENGTH:
                 self._left -= count

@@ -19,10 +19,11 @@ reads along, so the connection knows where that response ends. What it can't be 
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from asynchttp import httputil
+from asynchttp import _reasons, httputil
 from asynchttp._exchange import Context, Headers, ServerRequest
 from asynchttp._h1 import abnf, chunked, framing, raw, serializer
 from asynchttp._h1 import trailers as h1_trailers
@@ -34,7 +35,7 @@ from asynchttp._tornado import in_our_terms
 from asynchttp.iostream import IOStream, StreamClosedError
 from asynchttp.log import app_log, gen_log
 
-__all__ = ["TURN_SIZE", "ResponseWriter"]
+__all__ = ["CORKED_SIZE", "TURN_SIZE", "ResponseWriter", "summary"]
 
 #: Octets of a body after which a handler that awaits its writes lets others have their turn, though the kernel would
 #: take more: while 100 clients begin a large download, a small request of another waits for 100 such pieces.
@@ -42,7 +43,7 @@ TURN_SIZE: Final = 262144
 
 #: Pieces of output that are collected while corked; more, or one larger than the size, go out at once.
 _CORKED_PIECES: Final = 32
-_CORKED_SIZE: Final = 65536
+CORKED_SIZE: Final = 65536
 
 _R_DONE: Final = Reading.DONE
 
@@ -76,6 +77,8 @@ class ResponseWriter:
         "_raw_memo_octets",
         "_raw_memo_size",
         "_reading",
+        "_reason",
+        "_refusals",
         "_stalled_size",
         "_sweep",
         "_unbroken",
@@ -123,6 +126,10 @@ class ResponseWriter:
         self._ending: Headers | None = None
         # What will wait if the client takes nothing more of it: see check_time.
         self._stalled_size = 0
+        # Why the last exchange, or the connection, ends otherwise than well.
+        self._reason: _reasons.Reason | None = None
+        # How often, of the server's connections together, by code.
+        self._refusals: Counter[str] = Counter()
 
     def _restart(self) -> None:
         """The response is complete and the connection lives on: room for the next request."""
@@ -143,7 +150,7 @@ class ResponseWriter:
         # HOT: once per response.
         if self._corked:
             self._out.append(data)
-            if len(data) <= _CORKED_SIZE and len(self._out) < _CORKED_PIECES:
+            if len(data) <= CORKED_SIZE and len(self._out) < _CORKED_PIECES:
                 return self._done
             self._flush()
         elif self._out:
@@ -365,8 +372,7 @@ class ResponseWriter:
             return self._raw_octets(exchange, data)
         if self._writing is _W_LENGTH:
             if len(data) > self._left:
-                self._cut(exchange)
-                raise HTTPOutputError("Tried to write more data than Content-Length")
+                raise self._broken(exchange, "Tried to write more data than Content-Length")
             self._left -= len(data)
         elif self._writing is _W_FILE:
             raise HTTPOutputError("a file is being sent: wait for it")
@@ -405,13 +411,11 @@ class ResponseWriter:
 
     def _raw_octets(self, exchange: ServerRequest, data: bytes) -> bytes:
         if self._raw is None:
-            self._cut(exchange)
-            raise HTTPOutputError("Tried to write more data than Content-Length")
+            raise self._broken(exchange, "Tried to write more data than Content-Length")
         try:
             return self._raw.feed(data)
-        except HTTPOutputError:
-            self._cut(exchange)
-            raise
+        except HTTPOutputError as error:
+            raise self._broken(exchange, str(error)) from None
 
     def _remember_raw(self, data: bytes) -> None:
         """Keep the head of a raw response, if all that matters can be seen from its size."""
@@ -443,9 +447,9 @@ class ResponseWriter:
                 if not self._raw.keep_alive:
                     self._keep_alive = False
                 if missing is not None:
-                    self._cut(exchange)
-                    raise HTTPOutputError(missing)
+                    raise self._broken(exchange, missing)
         elif writing is _W_HEAD:
+            self._explain(_reasons.NO_ANSWER, "No answer to %s", summary(exchange))
             self._apologize(exchange, 500, "Internal Server Error")
             raise HTTPOutputError("finished without a response")
         elif writing is _W_UPGRADE:
@@ -454,8 +458,7 @@ class ResponseWriter:
         elif writing is _W_CHUNKED:
             self._put(self._last_chunk(exchange, trailers) if trailers else chunked.LAST_CHUNK)
         elif writing is _W_LENGTH and self._left:
-            self._cut(exchange)
-            raise HTTPOutputError(f"Tried to write {self._left} bytes less than Content-Length")
+            raise self._broken(exchange, f"Tried to write {self._left} bytes less than Content-Length")
         elif writing is _W_FILE:
             if self._ending is not None:
                 raise HTTPOutputError("this request was finished before")
@@ -483,6 +486,7 @@ class ResponseWriter:
     def _upgrade_missed(self) -> None:
         missed, self._upgrading = self._upgrading, None
         if missed is not None and self._writing is _W_UPGRADE:
+            self._explain(_reasons.NOT_UPGRADED, "Nobody took the connection after %s was upgraded", summary(missed))
             self._writing = _W_DONE
             self._end()
 
@@ -509,28 +513,55 @@ class ResponseWriter:
         self._exchange = None
         self._close_callback = None
 
+    # -- when it goes wrong -----------------------------------------------------------------------------------------
+
+    def _explain(self, reason: _reasons.Reason, message: str, *args: object) -> None:
+        """A request is refused or cut, or the connection is: say why, in one record, and count it.
+
+        Whatever is noted ends the connection, so there is one reason at most.
+        """
+        if self._reason is None:
+            self._count(reason)
+            gen_log.log(
+                reason.level, message + " [%s, %s]", *args, reason.code, reason.section, extra=reason.attributes
+            )
+
+    def _count(self, reason: _reasons.Reason) -> None:
+        self._reason = reason
+        self._refusals[reason.code] += 1
+
     def _cut(self, exchange: ServerRequest) -> None:
         """Our own application broke the message: nothing more goes out, and the client sees that it isn't whole."""
         self._keep_alive = False
         self._finished(exchange)
 
-    # -- when it goes wrong -----------------------------------------------------------------------------------------
+    def _broken(self, exchange: ServerRequest, fact: str) -> HTTPOutputError:
+        """Cut a response that isn't what its head promised; returns what to raise."""
+        self._explain(_reasons.ANSWER_FRAMING, "Cut the answer to %s: %s", summary(exchange), fact)
+        self._cut(exchange)
+        return HTTPOutputError(fact)
 
     def handler_failed(self, exchange: ServerRequest, error: BaseException) -> None:
         """A handler raised: ``500`` if nothing has gone out, a cut connection else.  Logged once.
 
-        That its client left, or broke off the body, isn't the handler's fault.
+        That its client left, or broke off the body, isn't the handler's fault; there is a record of it already.
         """
         status, message = 500, "Internal Server Error"
         error = in_our_terms(error)
+        answering = self.answering(exchange)
         if isinstance(error, HTTPInputError):
-            gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
+            if answering:
+                self._explain(error.reason, "Malformed HTTP message from %s: %s", self.context, error)
+            else:
+                gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
             status, message = error.status, error.public
-        elif isinstance(error, StreamClosedError) and self._writing in (_W_CLOSED, _W_DONE):
-            gen_log.info("Client left before its answer: %s", _summary(exchange))
-        else:
-            app_log.error("Uncaught exception %s\n%r", _summary(exchange), exchange, exc_info=error)
-        if not self.answering(exchange):
+        elif not (isinstance(error, StreamClosedError) and self._writing in (_W_CLOSED, _W_DONE)):
+            extra = None
+            if answering and self._reason is None:
+                self._count(_reasons.HANDLER_FAILED)
+                extra = _reasons.HANDLER_FAILED.attributes
+            app_log.error("Uncaught exception %s\n%r", summary(exchange), exchange, exc_info=error, extra=extra)
+        if not answering:
             return
         if self._writing is not _W_HEAD:
             self._cut(exchange)
@@ -550,6 +581,7 @@ class ResponseWriter:
     def abandon(self, exchange: ServerRequest) -> None:
         """The handler was cancelled: its client can only be told by the end of the connection."""
         if self.answering(exchange):
+            self._explain(_reasons.HANDLER_CANCELLED, "Handler was cancelled: %s", summary(exchange))
             self._cut(exchange)
 
     def set_close_callback(self, exchange: ServerRequest, callback: Callable[[], Any] | None) -> None:
@@ -586,5 +618,5 @@ def _body_octets(data: Any) -> bytes:
     raise TypeError(f"a body is bytes, bytearray, memoryview or str, not {type(data).__name__}")
 
 
-def _summary(exchange: ServerRequest) -> str:
+def summary(exchange: ServerRequest) -> str:
     return f"{exchange.method} {exchange.uri} ({exchange.remote_ip})"

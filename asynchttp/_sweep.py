@@ -31,6 +31,9 @@ class Sweep:
         self._loop = loop
         self._members: set[Timed] = set()
         self._timer: asyncio.TimerHandle | None = None
+        #: seconds by which the last tick was late: how long the loop was busy with something else
+        self.lag = 0.0
+        self._due = 0.0
         self._renew()
 
     def _renew(self) -> None:
@@ -43,17 +46,23 @@ class Sweep:
         self._members.add(member)
         if self._timer is None:
             self._renew()
-            self._timer = self._loop.call_later(self.period, self._tick)
+            self._arm()
+
+    def _arm(self) -> None:
+        self._due = self.now + self.period
+        self._timer = self._loop.call_later(self.period, self._tick)
 
     def discard(self, member: Timed) -> None:
         self._members.discard(member)
         if not self._members and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self.lag = 0.0
 
     def _tick(self) -> None:
         self._renew()
+        self.lag = max(0.0, self.now - self._due)
         # Armed first: a member that goes may be the last and cancel it.
-        self._timer = self._loop.call_later(self.period, self._tick)
+        self._arm()
         for member in list(self._members):
             member.check_time(self.now)

@@ -28,10 +28,11 @@ whole and valid; two requests of one connection in progress.
 """
 
 import enum
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from asynchttp import _dispatch, _peerwatch
+from asynchttp import _dispatch, _peerwatch, _reasons
 from asynchttp._client import MAX_1XX_RESPONSES, ClientConnection
 from asynchttp._context import context_of
 from asynchttp._dispatch import Style
@@ -44,9 +45,10 @@ from asynchttp._h1.states import Reading, Writing
 from asynchttp._interfaces import HTTPServerConnectionDelegate
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._request_body import RequestBodyReader
+from asynchttp._response import summary
 from asynchttp._sweep import Sweep
+from asynchttp._tls import handshake_was_cut_off
 from asynchttp.iostream import IOStream, StreamClosedError
-from asynchttp.log import gen_log
 
 __all__ = ["Exchange", "HTTP1Connection", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
 
@@ -54,6 +56,8 @@ __all__ = ["Exchange", "HTTP1Connection", "HTTP1ConnectionParameters", "HTTP1Ser
 _REQUESTS_PER_TURN: Final = 16
 #: Seconds after which a half-closed peer counts as gone: long enough for ``printf … | nc`` to get its answer.
 _HALF_CLOSED_GRACE: Final = 1.0
+#: Octets of a refused head that are kept to tell what it was.
+_HEAD_SAMPLE: Final = 256
 
 _R_HEAD, _R_BODY, _R_DONE, _R_TUNNEL, _R_LINGER, _R_CLOSED, _R_DRAIN = Reading
 _W_HEAD, _W_DONE, _W_CLOSED = Writing.HEAD, Writing.DONE, Writing.CLOSED
@@ -132,14 +136,23 @@ class HTTP1ServerConnection(RequestBodyReader):
         sweep = Sweep(self._loop, self.params.shortest_limit)
         self.serve(_dispatch.delegate_style(delegate, self.params.decompress), sweep, delegate.on_close)
 
-    def serve(self, style: Style, sweep: Sweep, on_close: "Callable[[HTTP1ServerConnection], object]") -> None:
+    def serve(
+        self,
+        style: Style,
+        sweep: Sweep,
+        on_close: "Callable[[HTTP1ServerConnection], object]",
+        refusals: Counter[str] | None = None,
+    ) -> None:
         """Begin to read.
 
         Args:
             style: how requests are started.
             sweep: watches the time.
             on_close: is called once, when the connection has ended.
+            refusals: counts, by :attr:`Reason.code`, what is refused or cut; default: a counter of its own.
         """
+        if refusals is not None:
+            self._refusals = refusals
         self._start, self._at_head = style
         self._on_close = on_close
         self._sweep = sweep
@@ -211,7 +224,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                 if len(buffer) > self.params.max_header_size or searched < 1024:
                     h1_head.refuse_early(bytes(buffer), self.params.max_header_size)
                 elif abnf.BARE_LINE_END.search(buffer, max(0, searched - 1)):
-                    raise HTTPInputError("a line that doesn't end with CRLF")
+                    raise HTTPInputError("a line that doesn't end with CRLF", reason=_reasons.BARE_LINE_END)
             except HTTPInputError as error:
                 self._refuse_head(error, buffer, begin, searched)
             return
@@ -384,7 +397,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                     self._searched = len(self._input)
                     self._since = self._sweep.now
                 return
-        self._refuse(error, head=data[position : position + 5])
+        self._refuse(error, head=data[position : position + _HEAD_SAMPLE])
 
     def eof_received(self) -> None:
         """The client won't send any more. A complete request still gets its answer."""
@@ -398,6 +411,8 @@ class HTTP1ServerConnection(RequestBodyReader):
             _peerwatch.probe(self.stream.socket)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        if self._reason is None:
+            self._explain_loss(exc)
         exchange = self._exchange
         self._reading = _R_CLOSED
         self._writing = _W_CLOSED
@@ -460,18 +475,21 @@ class HTTP1ServerConnection(RequestBodyReader):
                 self._stalled_size = waiting
                 self._stalled_since = now
             elif now - self._stalled_since - self._sweep.period > params.write_timeout:
-                gen_log.info("Timeout writing to %s: no progress for %s s", self.context, params.write_timeout)
+                record = "Timeout writing to %s: no progress for %s s"
+                self._explain(_reasons.WRITE_TIMEOUT, record, self.context, params.write_timeout)
                 self.stream.close()
         elif self._reading is _R_HEAD:
             if self._input:
                 if elapsed > params.header_timeout:
                     error = RequestTimeoutError(f"request head not complete after {params.header_timeout} s")
-                    self._refuse(error, head=self._input[:5])
+                    self._refuse(error, head=self._input[:_HEAD_SAMPLE])
             elif elapsed > params.idle_connection_timeout or (self._memo is None and elapsed > params.header_timeout):
+                self._explain_silence()
                 self.stream.close()
         elif self._reading is _R_BODY:
             if self._body_timeout is not None and elapsed > self._body_timeout:
-                error = RequestTimeoutError(f"request body not complete after {self._body_timeout} s")
+                fact = f"request body not complete after {self._body_timeout} s"
+                error = RequestTimeoutError(fact, reason=_reasons.BODY_TIMEOUT)
                 self._refuse(error, "Timeout reading body from %s: %s")
         elif self._reading is _R_LINGER:
             if elapsed > params.linger_timeout:
@@ -484,6 +502,10 @@ class HTTP1ServerConnection(RequestBodyReader):
             self.stream.peer_has_gone()
             if _peerwatch.lost(self.stream.socket):
                 self.stream.close()
+
+    def in_flight(self) -> bool:
+        """Whether a request is being received or answered."""
+        return self._exchange is not None or self._head_request is not None
 
     # -- the end of an exchange ------------------------------------------------------------------------------------
 
@@ -512,6 +534,8 @@ class HTTP1ServerConnection(RequestBodyReader):
         reading = self._reading
         if reading is _R_LINGER or reading is _R_CLOSED or reading is _R_TUNNEL:
             return
+        if self._writing is not _W_DONE and self._reason is None:
+            self._explain_loss()
         self._drop_receiver(self._exchange)
         more = self._eof_since is None and (
             reading is not _R_DONE or bool(self._input) or self._memo.keep_alive  # type: ignore[union-attr]  # DONE: there was a head
@@ -532,7 +556,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         head: bytes | bytearray = b"",
     ) -> None:
         """Answer a message that breaks the rules, and close.  ``head`` is its beginning, if that was refused."""
-        gen_log.info(record, self.context, error)
+        self._explain(error.reason, record, self.context, error)
         request = self._exchange or self._head_request
         method = request.method or "" if request is not None else head[:5].decode("latin-1").partition(" ")[0]
         if self._exchange is None or self._writing is _W_HEAD:  # else the handler is answering already: cut it
@@ -545,6 +569,45 @@ class HTTP1ServerConnection(RequestBodyReader):
         if not self._corked:
             self._flush()
             self._end()
+
+    def _explain_silence(self) -> None:
+        """Nothing has come for too long."""
+        if self.stream.handshaking():
+            self._explain(_reasons.TLS_TIMEOUT, "Timeout of the TLS handshake with %s", self.context)
+        elif self._memo is None:
+            self._explain(_reasons.SILENT_TIMEOUT, "Timeout waiting for a request of %s", self.context)
+        else:
+            self._explain(_reasons.IDLE_TIMEOUT, "Closed an idle connection of %s", self.context)
+
+    def _explain_loss(self, error: BaseException | None = None) -> None:
+        """The connection ends, or the client's side of it: was anybody waiting for something?"""
+        request = self._exchange or self._head_request
+        if request is None:
+            self._explain_loss_between_requests(error)
+        elif not self.stream.peer_closed():
+            self._explain(_reasons.CLOSED, "Closed the connection before the end of %s", summary(request))
+        elif self._reading is _R_BODY:
+            self._explain(_reasons.LEFT_IN_BODY, "Client left in the body of its request: %s", summary(request))
+        elif self._writing is _W_HEAD:
+            self._explain(_reasons.LEFT_BEFORE_ANSWER, "Client left before its answer: %s", summary(request))
+        else:
+            self._explain(_reasons.LEFT_IN_ANSWER, "Client left in the middle of its answer: %s", summary(request))
+
+    def _explain_loss_between_requests(self, error: BaseException | None) -> None:
+        if self._reading is _R_HEAD and self._input:
+            if self.stream.peer_closed():
+                self._explain(_reasons.LEFT_IN_HEAD, "Client left in the head of a request: %s", self.context)
+            else:
+                self._explain(_reasons.CLOSED, "Closed the connection in the head of a request: %s", self.context)
+        elif self._pauses & Pause.WRITE:
+            self._explain(_reasons.LEFT_IN_ANSWER, "Client left without all of its answer: %s", self.context)
+        elif error is not None and self.stream.handshaking():
+            if isinstance(error, TimeoutError):
+                self._explain_silence()
+            elif handshake_was_cut_off(error):
+                self._explain(_reasons.TLS_CUT_OFF, "Client left in the TLS handshake: %s", self.context)
+            else:
+                self._count(_reasons.TLS_FAILED)  # the stream has said what was wrong
 
     def detach(self, exchange: ServerRequest) -> IOStream:
         """Leave HTTP: the stream is the caller's, with what arrived behind the request."""

@@ -5,16 +5,24 @@
 >>> server = HTTPServer(handle)
 """
 
+import asyncio
+import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
-from asynchttp import _dispatch
+from asynchttp import _dispatch, netutil
+from asynchttp._accesslog import AccessLog
+from asynchttp._admin import Admin, check_health_path, with_health_path
 from asynchttp._context import PeerContext
+from asynchttp._figures import Crew, Figures, Publisher, Stats
 from asynchttp._interfaces import HTTPConnection as ResponseConnection
 from asynchttp._interfaces import HTTPMessageDelegate, HTTPServerConnectionDelegate
 from asynchttp._legacy.arguments import accepts_io_loop
+from asynchttp._observed import ObservedConnection, Observer, Observers, Outcome, tell
+from asynchttp._reasons import REASONS
 from asynchttp._response import TURN_SIZE
 from asynchttp._sweep import Sweep
 from asynchttp.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
@@ -23,7 +31,7 @@ from asynchttp.iostream import IOStream
 from asynchttp.tcpserver import TCPServer
 from asynchttp.util import Configurable
 
-__all__ = ["HTTPConnection", "HTTPRequest", "HTTPServer"]
+__all__ = ["AccessLog", "HTTPConnection", "HTTPRequest", "HTTPServer", "Observer", "Outcome"]
 
 
 class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
@@ -59,6 +67,11 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         allow_bare_lf: serve very old clients, all of whose line ends in a request head are a bare LF (RFC 9112 §2.2).
             A head with both kinds is refused all the same, and so is a bare LF in chunked framing. Not behind a proxy,
             which may see other requests than we do; default: off.
+        access_log: write a record for each request to the logger ``asynchttp.access``: ``"combined"``, ``"common"``,
+            ``"tornado"``, ``"json"``, or a format with the atoms of :class:`AccessLog`; default: none.
+        observers: are told of connections and requests: objects with methods of :class:`Observer`.
+        stats: count requests, octets and durations for :meth:`stats`, too, which costs a little for each request.
+        health_path: a path that is answered as ``/readyz`` of :meth:`admin` is, without the handler.
 
     Timeouts are looked at once or more a second; none comes early.
     ``HTTPServer.configure(Subclass, option=1)`` makes ``HTTPServer(...)`` return a ``Subclass``, as of
@@ -110,6 +123,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         linger_timeout: float | None = None,
         linger_size: int | None = None,
         allow_bare_lf: bool = False,
+        access_log: str | None = None,
+        observers: Iterable[Any] = (),
+        stats: bool = False,
+        health_path: str | None = None,
         io_loop: Any = None,
     ) -> None:
         TCPServer.__init__(
@@ -140,6 +157,19 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self._connections: set[HTTP1ServerConnection] = set()
         self._sweep: Sweep | None = None
         self._style: Any = None
+        #: set while the server is about to stop: it isn't :attr:`ready` any more, but serves as before
+        self.draining = False
+        self._accepted_count = 0
+        self._refusals: Counter[str] = Counter()
+        if health_path is not None:
+            check_health_path(health_path)
+        self._health_path = health_path
+        self._stats = Stats() if stats else None
+        self._observers = Observers(observers)
+        if self._stats is not None:
+            self._observers.add(self._stats)
+        if access_log is not None:
+            self._observers.add(AccessLog(access_log))
 
     @property
     def no_keep_alive(self) -> bool:
@@ -157,22 +187,38 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if self._sweep is None:
             assert self.io_loop is not None
             loop = self.io_loop.asyncio_loop
-            params = self.conn_params
-            self._sweep = Sweep(loop, params.shortest_limit)
-            self._style = _dispatch.style_of(
-                self._handler(), loop, decompress=params.decompress, stream_request_body=self._stream_request_body
-            )
+            self._sweep = Sweep(loop, self.conn_params.shortest_limit)
+            self._style = self._make_style(loop)
+
+    def _make_style(self, loop: asyncio.AbstractEventLoop) -> _dispatch.Style:
+        style = _dispatch.style_of(
+            self._handler(),
+            loop,
+            decompress=self.conn_params.decompress,
+            stream_request_body=self._stream_request_body,
+        )
+        if self._health_path is not None:
+            style = with_health_path(style, self._health_path, lambda: self.ready)
+        return self._observers.announcing(style)
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         """Serve HTTP on a stream."""
         assert self._sweep is not None
         context = _HTTPRequestContext(stream, address, self.protocol, self.xheaders, self.trusted_downstream)
-        connection = HTTP1ServerConnection(stream, self.conn_params, context)
+        connection: HTTP1ServerConnection
+        if self._observers:
+            connection = ObservedConnection(stream, self.conn_params, context)
+            connection.observers = self._observers
+            tell(self._observers.starts, connection)
+        else:
+            connection = HTTP1ServerConnection(stream, self.conn_params, context)
+        self._accepted_count += 1
         self._connections.add(connection)
-        connection.serve(self._style, self._sweep, self._closed)
+        connection.serve(self._style, self._sweep, self._closed, self._refusals)
 
     def _closed(self, connection: HTTP1ServerConnection) -> None:
         self._connections.discard(connection)
+        tell(self._observers.closes, connection)
         self.on_close(connection)
 
     def start_request(self, server_conn: object, request_conn: ResponseConnection) -> HTTPMessageDelegate:
@@ -189,6 +235,71 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _handler(self) -> Any:
         """Who gets the requests: what the server was made with, or a subclass with its own ``start_request``."""
         return self if type(self).start_request is not HTTPServer.start_request else self.request_callback
+
+    def add_observer(self, observer: Any) -> None:
+        """Tell ``observer``, an :class:`Observer`, of the connections that are accepted from now on."""
+        self._observers.add(observer)
+        if self._style is not None:
+            assert self.io_loop is not None
+            self._style = self._make_style(self.io_loop.asyncio_loop)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server accepts connections, and isn't about to stop."""
+        return bool(self._sockets) and not self.draining
+
+    def stats(self) -> dict[str, float]:
+        """What the server counts, by name.
+
+        Always: connections accepted and active, pauses of accepting, requests and connections refused or cut by reason,
+        requests in flight, queues of the listeners, the loop's lag. With ``stats=True``: requests, responses by class
+        of status, octets in and out, and a histogram of durations.
+        """
+        figures = self.figures()
+        return {**figures.counters, **figures.gauges}
+
+    def figures(self) -> Figures:
+        """The same as :meth:`stats`, counters and gauges apart."""
+        counters: dict[str, float] = {"connections_accepted_total": self._accepted_count}
+        counters["accept_pauses_total"] = netutil.accept_pauses()
+        for code in REASONS:
+            counters[f'requests_refused_total{{reason="{code}"}}'] = self._refusals[code]
+        if self._stats is not None:
+            counters.update(self._stats.counters())
+        gauges: dict[str, float] = {
+            "connections_active": len(self._connections),
+            "requests_in_flight": sum(connection.in_flight() for connection in self._connections),
+            "ready": int(self.ready),
+            "loop_lag_seconds": 0.0 if self._sweep is None else self._sweep.lag,
+        }
+        for sock in self._sockets.values():
+            length = netutil.accept_queue_length(sock)
+            if length is not None:
+                gauges[f'accept_queue_length{{listener="{os.fstat(sock.fileno()).st_ino}"}}'] = length
+        return Figures(counters, gauges)
+
+    def publish(self, crew: Crew) -> Publisher:
+        """Show the figures of this server, in a worker process, to its crew; once a second until it is closed."""
+        assert self.io_loop is not None, "publish() comes after add_sockets()"
+        return Publisher(self.io_loop.asyncio_loop, crew, self.figures)
+
+    def admin(self, publisher: Publisher | None = None) -> Admin:
+        """A handler with the pages ``/livez``, ``/readyz`` and ``/metrics`` of this server, for a listener of its own.
+
+        >>> server = HTTPServer(print, stats=True)
+        >>> admin = HTTPServer(server.admin())
+
+        Args:
+            publisher: of a worker process: ``/metrics`` shows the figures of its whole crew.
+        """
+
+        def figures() -> dict[str, float]:
+            if publisher is None:
+                return self.stats()
+            counters, gauges = publisher.crew_figures()
+            return {**counters, **gauges}
+
+        return Admin(lambda: self.ready, figures)
 
     async def close_all_connections(self) -> None:
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""

@@ -17,6 +17,7 @@ from asynchttp._basestream import BaseIOStream
 from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._legacy.callbacks import accepts_callback
 from asynchttp._reads import StreamBufferFullError, UnsatisfiableReadError
+from asynchttp._reasons import TLS_FAILED
 from asynchttp._streamtypes import CLOSED, COMING, MAKING, NONE, UP, Consumer, Link, StreamClosedError, fail
 from asynchttp._tls import TLSLayer, TLSSocket, handshake_was_cut_off, take_ssl_socket
 from asynchttp.ioloop import IOLoop
@@ -411,6 +412,9 @@ class SSLIOStream(IOStream):
             waiter.set_result(self)
         super().connection_made(transport)
 
+    def handshaking(self) -> bool:
+        return not self._handshake_done
+
     def handshake_failed(self, error: OSError) -> None:
         """Called by the TLS layer, which has closed the connection."""
         if self._link is MAKING:
@@ -419,7 +423,8 @@ class SSLIOStream(IOStream):
     def _attach_failed(self, error: Exception) -> None:
         if not handshake_was_cut_off(error):
             plain = self.socket.plain
-            gen_log.warning("SSL Error on %s %s: %s", plain.fileno(), _peer_name(plain), error)
+            where = (plain.fileno(), _peer_name(plain))
+            gen_log.warning("SSL Error on %s %s: %s", *where, error, extra=TLS_FAILED.attributes)
         self._abort(error)
 
     def _close_if_cancelled(self, future: "asyncio.Future[Any]") -> None:

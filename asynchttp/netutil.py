@@ -282,12 +282,36 @@ def add_accept_handler(
     return _Acceptor(sock, callback, io_loop or IOLoop.current()).remove
 
 
+_TCP_INFO = getattr(socket, "TCP_INFO", 0) if sys.platform == "linux" else 0
+
+
+def accept_pauses() -> int:
+    """How often this process stopped accepting for a while because the system refused (no descriptors, no memory)."""
+    return _Acceptor.pauses
+
+
+def accept_queue_length(sock: socket.socket) -> int | None:
+    """Connections that wait on the listener ``sock`` to be accepted; ``None`` where that can't be known.
+
+    It can for TCP on Linux.
+    """
+    if not _TCP_INFO or sock.family == getattr(socket, "AF_UNIX", None):
+        return None
+    try:
+        # struct tcp_info: eight octets, then 32-bit numbers; of a listener tcpi_unacked, the fifth, is the queue.
+        info = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 28)
+    except OSError:  # closed meanwhile
+        return None
+    return int.from_bytes(info[24:28], sys.byteorder)
+
+
 class _Acceptor:
     """One listener on one loop. "How accepting works" at the top of the module is about this class."""
 
     __slots__ = ("_callback", "_fd", "_io_loop", "_pause", "_registration", "_resume_timer", "_sock")
 
     _last_warning = float("-inf")  # of the process, on the monotonic clock
+    pauses = 0  # of the process, too: what is short is short for all of its listeners
 
     def __init__(self, sock: socket.socket, callback: AcceptCallback, io_loop: IOLoop) -> None:
         self._sock = sock
@@ -339,6 +363,7 @@ class _Acceptor:
         if self._sock.fileno() == -1:
             self.remove()  # closed under our feet: an end, not a failure
             return
+        _Acceptor.pauses += 1
         self._pause = min(self._pause * 2 or _PAUSE_FIRST, _PAUSE_LONGEST)
         self._io_loop.update_handler(self._fd, 0)
         self._resume_timer = self._io_loop.call_later(self._pause, self._resume)

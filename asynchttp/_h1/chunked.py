@@ -12,6 +12,7 @@ by ``MAX_EXTENSIONS_SIZE``, trailers by the limits of a head. Whatever the cut, 
 import enum
 from typing import Final
 
+from asynchttp import _reasons
 from asynchttp._h1 import abnf, trailers
 from asynchttp._h1.errors import HeadTooLargeError, HTTPInputError
 
@@ -118,7 +119,7 @@ class ChunkedDecoder:
         self._line += data[position:stop]
         if line_end < 0:
             if len(self._line) >= MAX_HEADER_SIZE:
-                raise HTTPInputError(f"chunk header longer than {MAX_HEADER_SIZE} octets")
+                raise HTTPInputError(f"chunk header longer than {MAX_HEADER_SIZE} octets", reason=_reasons.CHUNK)
             if self._line[:1] not in b"0123456789abcdefABCDEF":
                 raise self._header_error()
             return stop
@@ -133,23 +134,27 @@ class ChunkedDecoder:
     def _begin_chunk(self, digits: bytes, extensions: bytes) -> None:
         self._extensions += len(extensions)
         if self._extensions > MAX_EXTENSIONS_SIZE:
-            raise HTTPInputError(f"more than {MAX_EXTENSIONS_SIZE} octets of chunk extensions")
+            raise HTTPInputError(
+                f"more than {MAX_EXTENSIONS_SIZE} octets of chunk extensions", reason=_reasons.CHUNK_EXTENSION
+            )
         self._left = int(digits, 16)
         self._expect = _DATA if self._left else _TRAILERS
 
     def _header_error(self) -> HTTPInputError:
         line = bytes(self._line)
         if len(line) > MAX_HEADER_SIZE:
-            return HTTPInputError(f"chunk header longer than {MAX_HEADER_SIZE} octets")
+            return HTTPInputError(f"chunk header longer than {MAX_HEADER_SIZE} octets", reason=_reasons.CHUNK)
         digits = len(line) - len(line.lstrip(b"0123456789abcdefABCDEF"))
         if digits > 16:
-            return HTTPInputError("chunk size longer than 16 digits", line)
-        return HTTPInputError("invalid chunk size or extension", line)
+            return HTTPInputError("chunk size longer than 16 digits", line, reason=_reasons.CHUNK)
+        return HTTPInputError("invalid chunk size or extension", line, reason=_reasons.CHUNK)
 
     def _data_end(self, data: bytes, position: int) -> int:
         self._line += data[position : position + 2 - len(self._line)]
         if not b"\r\n".startswith(self._line):
-            raise HTTPInputError("improperly terminated chunk: its data doesn't end with CRLF where its size says")
+            raise HTTPInputError(
+                "improperly terminated chunk: its data doesn't end with CRLF where its size says", reason=_reasons.CHUNK
+            )
         if len(self._line) < 2:
             return len(data)
         position += 2 if data.startswith(b"\r\n", position) else 1
@@ -170,19 +175,21 @@ class ChunkedDecoder:
             found = self._line.find(b"\r\n\r\n", searched)
             end = found + 4 if found >= 0 else 0
         if abnf.BARE_LINE_END.search(self._line, max(0, kept - 1), end or len(self._line)):
-            raise HTTPInputError("a trailer line that doesn't end with CRLF")
+            raise HTTPInputError("a trailer line that doesn't end with CRLF", reason=_reasons.TRAILER)
         if (end or len(self._line)) > self._max_trailer_size:
             raise HeadTooLargeError(f"trailers larger than {self._max_trailer_size} octets")
         if not end:
             return len(data)
         section = bytes(self._line[:end])
         if section.count(b"\n") - 1 > self._max_trailer_count:
-            raise HeadTooLargeError(f"more than {self._max_trailer_count} trailer fields")
+            raise HeadTooLargeError(
+                f"more than {self._max_trailer_count} trailer fields", reason=_reasons.TOO_MANY_FIELDS
+            )
         if abnf.FIELD_LINES.fullmatch(section) is None:
-            raise HTTPInputError("malformed trailer field")
+            raise HTTPInputError("malformed trailer field", reason=_reasons.TRAILER)
         # RFC 9110 §6.5.1: a sender MUST NOT put any of trailers.FORBIDDEN there. These no client of good will does.
         if abnf.FRAMING_FIELDS.search(b"\r\n" + section):
-            raise HTTPInputError("a trailer field that belongs in the head")
+            raise HTTPInputError("a trailer field that belongs in the head", reason=_reasons.TRAILER)
         self.trailers = trailers.without_forbidden(
             (match[1].decode("ascii"), match[2].decode("latin-1").rstrip(" \t"))
             for match in abnf.FIELD_LINE.finditer(section)

@@ -7,6 +7,7 @@ an empty list, a field that was sent twice has two values.
 from collections.abc import Sequence
 from typing import Final
 
+from asynchttp import _reasons
 from asynchttp._h1 import abnf
 from asynchttp._h1.errors import ExpectationFailedError, HTTPInputError, UnsupportedCodingError
 
@@ -43,23 +44,27 @@ def body_length(minor: int, content_lengths: Sequence[bytes], transfer_encodings
     """
     if transfer_encodings:
         if minor == 0:
-            raise HTTPInputError("Transfer-Encoding in an HTTP/1.0 message")
+            raise HTTPInputError("Transfer-Encoding in an HTTP/1.0 message", reason=_reasons.CODING_IN_HTTP_1_0)
         if content_lengths:
-            raise HTTPInputError("both Transfer-Encoding and Content-Length")
+            raise HTTPInputError("both Transfer-Encoding and Content-Length", reason=_reasons.LENGTH_AND_CODING)
         codings = list_members(transfer_encodings)
         if codings == [b"chunked"]:
             return CHUNKED
         final = codings[-1].partition(b";")[0] if codings else b""  # §7.1: it has no parameters; with one it's unknown
         if final != b"chunked" or b"chunked" in codings[:-1]:  # §6.3 item 4: MUST be a 400
-            raise HTTPInputError("Transfer-Encoding: chunked must be the last coding, and stand there once")
+            raise HTTPInputError(
+                "Transfer-Encoding: chunked must be the last coding, and stand there once", reason=_reasons.CODING_ORDER
+            )
         raise UnsupportedCodingError("unsupported transfer coding", b", ".join(codings))
     if not content_lengths:
         return 0
     if len(content_lengths) > 1:
-        raise HTTPInputError("more than one Content-Length")
+        raise HTTPInputError("more than one Content-Length", reason=_reasons.LENGTH_REPEATED)
     value = content_lengths[0]
     if abnf.CONTENT_LENGTH.fullmatch(value) is None:
-        raise HTTPInputError("Only integer Content-Length is allowed, of at most 19 digits", value)
+        raise HTTPInputError(
+            "Only integer Content-Length is allowed, of at most 19 digits", value, reason=_reasons.LENGTH_INVALID
+        )
     return int(value)
 
 
@@ -75,12 +80,12 @@ def request_host(minor: int, hosts: Sequence[bytes]) -> str:
     """The Host of a request; ``""`` when an HTTP/1.0 request has none.  RFC 9112 §3.2, RFC 9110 §7.2."""
     if len(hosts) == 1:
         if abnf.HOST.fullmatch(hosts[0]) is None:
-            raise HTTPInputError("Invalid Host header", hosts[0])
+            raise HTTPInputError("Invalid Host header", hosts[0], reason=_reasons.HOST_INVALID)
         return hosts[0].decode("ascii")
     if hosts:
-        raise HTTPInputError("more than one Host")
+        raise HTTPInputError("more than one Host", reason=_reasons.HOST_REPEATED)
     if minor > 0:
-        raise HTTPInputError("missing Host")
+        raise HTTPInputError("missing Host", reason=_reasons.HOST_MISSING)
     return ""
 
 

@@ -28,7 +28,7 @@ class _In(enum.IntEnum):
 class RawResponse:
     """One response to a request with ``method``, fed as the handler writes it."""
 
-    __slots__ = ("_decoder", "_head", "_in", "_left", "_method", "keep_alive", "length")
+    __slots__ = ("_decoder", "_head", "_in", "_left", "_method", "keep_alive", "length", "status")
 
     def __init__(self, method: str) -> None:
         self._method = method
@@ -40,6 +40,8 @@ class RawResponse:
         self.keep_alive = True
         #: octets of body that the head promised, once that is known and they may follow
         self.length: int | None = None
+        #: of the final head; 0 before it has come
+        self.status = 0
 
     @classmethod
     def chunks(cls, method: str) -> "RawResponse":
@@ -95,6 +97,7 @@ class RawResponse:
         return data
 
     def _begin_body(self, told: serializer.ResponseFraming) -> None:
+        self.status = told.status
         if not told.keep_alive:
             self.keep_alive = False
         if told.status == 101:

@@ -386,7 +386,8 @@ async def test_client_that_leaves_during_an_awaited_write_is_no_error_of_the_han
         await all_closed(running.server)
         await turns()
     records = [(record.levelname, record.getMessage()) for record in caplog.records if "asynchttp" in record.name]
-    assert records == ([] if swallow else [("INFO", "Client left before its answer: GET / (127.0.0.1)")])
+    text = "Client left in the middle of its answer: GET / (127.0.0.1) [left_in_answer, RFC 9112 §9.5]"
+    assert records == [("INFO", text)]
 
 
 async def test_stream_of_the_handlers_own_that_closes_is_its_error(expect_log: ExpectLog) -> None:

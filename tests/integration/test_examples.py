@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -267,3 +268,31 @@ async def test_readme_lists_each_example() -> None:
 async def test_readme_shows_the_classic_demo_as_it_is() -> None:
     demo = (ROOT / "examples" / "hello_callback.py").read_text()
     assert f"```python\n{demo}```" in (ROOT / "README.md").read_text()
+
+
+async def test_observability_on_each_loop(loop_name: str) -> None:
+    code = ON_LOOP.replace("runner.run(main(0))", "runner.run(main(0, 0))")
+    with start_python("-c", code, "examples.observability", env={"ASYNCHTTP_LOOP": loop_name}) as process:
+        admin = int(process.wait_for_line(r"admin pages listening on \S+:(\d+)")[1])
+        port = int(process.wait_for_line(r"^listening on \S+:(\d+)")[1])
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://127.0.0.1:{port}/a?b=c") as response:
+                assert await response.text() == "Hello, world!\n"
+            async with session.get(f"http://127.0.0.1:{port}/healthz") as response:
+                assert response.status == 200
+            async with await RawClient.connect(port) as client:
+                await client.send(b"x\r\n\r\n")
+                await client.read_to_end()
+            for path in ("livez", "readyz"):
+                async with session.get(f"http://127.0.0.1:{admin}/{path}") as response:
+                    assert response.status == 200
+            async with session.get(f"http://127.0.0.1:{admin}/metrics") as response:
+                page = await response.text()
+        assert "\nasynchttp_requests_total 3\n" in page
+        assert '\nasynchttp_requests_refused_total{reason="request_line"} 1\n' in page
+        line = json.loads(process.wait_for_line(r"(\{.*/a.*\})")[1])
+        assert (line["url.path"], line["url.query"], line["http.response.status_code"]) == ("/a", "b=c", 200)
+        process.wait_for_line(r'"error.type":"request_line"')
+        process.kill()
+        assert "[request_line, RFC 9112 §3]" in process.stderr
+        assert "slowest so far: /a?b=c" in process.stderr

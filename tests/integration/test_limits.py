@@ -123,7 +123,9 @@ async def test_refusal_is_one_record_that_says_who_and_why(caplog: pytest.LogCap
         body = await refused(running, 400, [b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"])
     (record,) = [record for record in caplog.records if record.name.startswith("asynchttp")]
     assert (record.name, record.levelname) == ("asynchttp.general", "INFO")
-    assert record.getMessage() == "Malformed HTTP message from 127.0.0.1: more than one Host"
+    assert record.getMessage() == (
+        "Malformed HTTP message from 127.0.0.1: more than one Host [host_repeated, RFC 9112 §3.2]"
+    )
     assert body == b"more than one Host\n"
 
 

@@ -239,7 +239,7 @@ async def test_client_that_takes_nothing_is_cut(caplog: pytest.LogCaptureFixture
         assert not running.server._connections
         assert len(await client.read_to_end()) < len(BIG)
     assert [record.getMessage() for record in caplog.records if record.name == "asynchttp.general"] == [
-        "Timeout writing to 127.0.0.1: no progress for 15.0 s"
+        "Timeout writing to 127.0.0.1: no progress for 15.0 s [write_timeout, RFC 9112 §9.5]"
     ]
 
 

@@ -14,7 +14,19 @@ PACKAGE = ROOT / "asynchttp"
 # A module may import from its own floor and from those below. A package's entry holds for what is in it, too.
 FLOORS = [
     # protocol rules: no asyncio, no socket
-    ["_forms", "_forward", "_h1", "_headers", "_heap", "_interfaces", "_readbuffer", "httputil", "log", "util"],
+    [
+        "_forms",
+        "_forward",
+        "_h1",
+        "_headers",
+        "_heap",
+        "_interfaces",
+        "_readbuffer",
+        "_reasons",
+        "httputil",
+        "log",
+        "util",
+    ],
     # the loop
     [
         "_coroutines",
@@ -49,6 +61,7 @@ FLOORS = [
     ],
     # the HTTP engine
     [
+        "_accesslog",
         "_client",
         "_context",
         "_decompress",
@@ -56,6 +69,9 @@ FLOORS = [
         "_driven",
         "_exchange",
         "_filebody",
+        "_figures",
+        "_loghandlers",
+        "_observed",
         "_parameters",
         "_request_body",
         "_response",
@@ -64,7 +80,7 @@ FLOORS = [
         "http1connection",
     ],
     # servers
-    ["httpserver"],
+    ["_admin", "_metrics", "httpserver"],
     # adapters and the command line
     [
         "__main__",
@@ -73,6 +89,7 @@ FLOORS = [
         "_asgi_lifespan",
         "_asgi_websocket",
         "_cli",
+        "_logging",
         "_migration",
         "asgi",
         "check",

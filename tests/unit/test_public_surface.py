@@ -37,7 +37,7 @@ PUBLIC = {
         with_timeout
     """,
     "http1connection": "Exchange HTTP1Connection HTTP1ConnectionParameters HTTP1ServerConnection",
-    "httpserver": "HTTPConnection HTTPRequest HTTPServer",
+    "httpserver": "AccessLog HTTPConnection HTTPRequest HTTPServer Observer Outcome",
     "httputil": """
         BodyTooLargeError ExpectationFailedError HTTPConnection HTTPFile HTTPHeaders HTTPInputError HTTPMessageDelegate
         HTTPOutputError HTTPRequest HTTPResponse HTTPServerConnectionDelegate HTTPServerRequest HTTP_WHITESPACE
