@@ -48,8 +48,9 @@ class Scoreboard:
     """Shared memory for the figures of at most ``slots`` processes at a time."""
 
     def __init__(self, slots: int) -> None:
+        #: how many processes there can be at a time
+        self.slots = slots
         self._memory = mmap.mmap(-1, (slots + 1) * _SLOT)
-        self._slots = slots
 
     def close(self) -> None:
         """Give the memory back, in this process."""
@@ -60,12 +61,12 @@ class Scoreboard:
 
         Raises: :exc:`RuntimeError` when all are taken.
         """
-        for slot in range(1, self._slots + 1):
+        for slot in range(1, self.slots + 1):
             if not self._pid(slot):
                 self._write(slot, b"{}")
                 self.assign(slot, _RESERVED)
                 return slot
-        raise RuntimeError(f"more than {self._slots} workers at a time")
+        raise RuntimeError(f"more than {self.slots} workers at a time")
 
     def assign(self, slot: int, pid: int) -> None:
         """The process of ``slot`` is ``pid``."""
@@ -94,7 +95,7 @@ class Scoreboard:
     def read(self) -> Figures:
         """What all processes have published."""
         workers = {
-            pid: self._read(slot) for slot in range(1, self._slots + 1) if 0 < (pid := self._pid(slot)) < _RESERVED
+            pid: self._read(slot) for slot in range(1, self.slots + 1) if 0 < (pid := self._pid(slot)) < _RESERVED
         }
         return Figures(workers, self._read(0).get("counters", {}))
 

@@ -37,13 +37,20 @@ What must never happen: a worker that nobody waits for; a place with two workers
 busy loop; a line of this module that runs in a worker after the fork.
 """
 
+import collections
 import dataclasses
+import os
+import signal
 import socket
+import time
 from collections.abc import Callable
 
+from asynchttp._crew import Crew, Process
+from asynchttp._forking import SignalQueue, warn_about_threads
 from asynchttp._listeners import Listeners
-from asynchttp._scoreboard import Figures
-from asynchttp._worker import Order, Recycling, Worker
+from asynchttp._scoreboard import Figures, Scoreboard
+from asynchttp._worker import Order, Recycling, Worker, reopen_log_files
+from asynchttp.log import gen_log
 
 __all__ = ["APPLICATION_FAILED", "Supervisor"]
 
@@ -56,38 +63,13 @@ _HEALTHY_AFTER = 5.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
 #: Seconds that a worker gets beyond its limit before it is killed.
 _MARGIN = 1.0
-#: Octets of stacks that are logged: what a pipe holds.
-_STACKS_SIZE = 65536
-
-_SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR1")
-
-
-@dataclasses.dataclass(eq=False)
-class _Process:
-    """A worker, as its supervisor sees it.  Times are of ``time.monotonic``."""
-
-    pid: int
-    place: int
-    channel: socket.socket
-    stacks: int
-    slot: int
-    started: float
-    #: the worker that this one is to follow
-    follows: "_Process | None" = None
-    ready: bool = False
-    #: of its loop's last sign of life; None: it doesn't give any yet
-    beat: float | None = None
-    #: what it was told, so that its end is no surprise
-    order: Order | None = None
-    kill_at: float | None = None
-    silent: bool = False
 
 
 @dataclasses.dataclass
 class _Place:
     """A place in the crew."""
 
-    worker: _Process | None = None
+    worker: Process | None = None
     #: when to fork for it
     spawn_at: float | None = 0.0
     #: early deaths in a row
@@ -117,6 +99,11 @@ class Supervisor:
 
     Raises: :exc:`ValueError` for less than one worker.
     """
+
+    #: Names of the signals that are taken.
+    signals: tuple[str, ...] = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR1")
+    # Whether exit code 3 of a worker means what it says.
+    _ends_with_application = True
 
     def __init__(
         self,
@@ -148,6 +135,18 @@ class Supervisor:
         self._recycling = recycling
         self._replace_finished = replace_finished
         self._on_event = on_event
+        self._scoreboard = Scoreboard(max(64, 4 * workers))
+        self._places: dict[int, _Place] = {}
+        self._crew: Crew
+        # Moments of early deaths, the latest last.
+        self._early_deaths: collections.deque[float] = collections.deque()
+        # Workers that are to be replaced, in that order; and the one whose turn it is.
+        self._outworn: collections.deque[Process] = collections.deque()
+        self._replaced: Process | None = None
+        # Not before that moment: the last replacement failed.
+        self._replace_at = 0.0
+        self._stopping = False
+        self._exit_code = 0
 
     def run(self) -> int:
         """Supervise until told to stop.
@@ -156,15 +155,355 @@ class Supervisor:
             can't start.
         Raises: :exc:`SystemExit`, in a worker, with what ``run_worker`` returned.
         """
-        raise NotImplementedError
+        assert self._run_worker is not None, "without run_worker there is only start()"
+        outcome = self._supervise()
+        if isinstance(outcome, int):
+            return outcome
+        raise SystemExit(self._run_worker(outcome) or 0)
 
     def start(self) -> Worker:
         """Supervise until told to stop; only workers return from this call.
 
         Raises: :exc:`SystemExit`, in the supervisor, with its exit code.
         """
-        raise NotImplementedError
+        outcome = self._supervise()
+        if isinstance(outcome, int):
+            raise SystemExit(outcome)
+        return outcome
 
     def figures(self) -> Figures:
         """What all workers have published."""
-        raise NotImplementedError
+        return self._scoreboard.read()
+
+    # -- the loop of the supervisor ----------------------------------------------------------------------------------
+
+    def _supervise(self) -> Worker | int:
+        """In the supervisor: the exit code, when all is over. In a worker: that."""
+        warn_about_threads(stacklevel=3)
+        gen_log.info("Starting %d processes", self._number)
+        self._listeners.prepare(self._number)
+        self._places = {place: _Place() for place in range(self._number)}
+        signals = SignalQueue(self.signals)
+        crew = self._crew = Crew(self._listeners, self._scoreboard, signals, self._make_worker)
+        pid = os.getpid()
+        try:
+            while True:
+                worker = self._spawn_due()
+                if worker is not None:
+                    return worker
+                self._enforce_limits()
+                if not len(crew) and not any(place.spawn_at is not None for place in self._places.values()):
+                    return self._exit_code
+                numbers, told = crew.wait(self._next_moment())
+                for number in numbers:
+                    self._on_signal(number)
+                for process, words in told:
+                    self._on_words(process, words)
+                for process, exit_code in crew.bury():
+                    self._tell("died", process.pid)
+                    self._ended(process, exit_code)
+        finally:
+            if os.getpid() == pid:
+                crew.leave()  # if there are any: this is an exception's way out
+                self._listeners.close()
+                signals.close()
+
+    def _next_moment(self) -> float | None:
+        """When something is due; ``None``: nothing."""
+        moments = [place.spawn_at for place in self._places.values()]
+        for process in self._crew:
+            moments.append(process.kill_at)
+            if process.order is None:
+                if not process.ready and self._ready_timeout is not None:
+                    moments.append(process.started + self._ready_timeout)
+                if process.beat is not None and self._worker_timeout is not None:
+                    moments.append(process.beat + self._worker_timeout)
+        if self._outworn and self._replaced is None:
+            moments.append(self._replace_at)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    # -- forking -----------------------------------------------------------------------------------------------------
+
+    def _make_worker(self, place: int, sockets: list[socket.socket], channel: socket.socket, slot: int) -> Worker:
+        return Worker(
+            place,
+            sockets,
+            channel,
+            self._scoreboard,
+            slot,
+            graceful_timeout=self._graceful_timeout,
+            shutdown_delay=self._shutdown_delay,
+            worker_timeout=self._worker_timeout,
+            recycling=self._recycling,
+        )
+
+    def _spawn_due(self) -> Worker | None:
+        """Fork what is due.  A worker, in the worker."""
+        now = time.monotonic()
+        for number, place in sorted(self._places.items()):
+            if place.spawn_at is not None and place.spawn_at <= now:
+                place.spawn_at = None
+                process = self._spawn(number, None)
+                if isinstance(process, Worker):
+                    return process
+                place.worker = process
+                if process is None:
+                    place.spawn_at = now + _LONGEST_DELAY
+        while self._outworn and self._replaced is None and self._replace_at <= now:
+            old = self._outworn.popleft()
+            if self._is_serving(old):
+                self._replaced = old
+                process = self._spawn(old.place, old)
+                if isinstance(process, Worker):
+                    return process
+                if process is None:
+                    self._replacement_failed(old)
+        return None
+
+    def _spawn(self, place: int, follows: Process | None) -> Process | Worker | None:
+        try:
+            process = self._crew.spawn(place, follows)
+        except OSError as error:
+            gen_log.error("Cannot fork worker %d: %s", place, error)
+            return None
+        if isinstance(process, Process):
+            self._tell("spawned", process.pid)
+        return process
+
+    def _is_serving(self, process: Process) -> bool:
+        place = self._places.get(process.place)
+        return place is not None and place.worker is process
+
+    # -- what workers say --------------------------------------------------------------------------------------------
+
+    def _on_words(self, process: Process, words: bytes) -> None:
+        if b"r" in words and not process.ready:
+            process.ready = True
+            self._tell("ready", process.pid)
+            if process.follows is not None:
+                self._hand_over(process.follows, process)
+        if b"q" in words and not self._stopping:
+            process.wants_to_go = True
+            if process not in self._outworn and process is not self._replaced:
+                self._outworn.append(process)
+
+    def _hand_over(self, old: Process, new: Process) -> None:
+        new.follows = None
+        if self._stopping:
+            return
+        place = self._places[new.place]
+        place.worker = new
+        place.failures = 0
+        # With ports of their own, nobody else accepts on the old worker's sockets.
+        self._order(old, Order.LEAVE if self._listeners.kind == "reuse-port" else Order.HAND_OVER)
+
+    def _order(self, process: Process, order: Order, delay: float = 0.0) -> None:
+        """Tell a worker to end, and set the moment at which it is killed."""
+        process.order = order
+        process.kill_at = time.monotonic() + delay + _MARGIN
+        if order is not Order.CUT:
+            process.kill_at += self._graceful_timeout
+        self._crew.say(process, order.value)
+        if not process.ready and order is not Order.CUT:
+            # It may not listen to its channel yet. One that does takes the signal for a wish that it has already.
+            self._crew.kill(process, signal.SIGTERM)
+
+    # -- death -------------------------------------------------------------------------------------------------------
+
+    def _ended(self, process: Process, exit_code: int | None) -> None:
+        """A worker has ended: see who follows."""
+        what = _describe(exit_code)
+        place = self._places.get(process.place)
+        if self._replaced is process:
+            self._replaced = None
+        successor = next((other for other in self._crew if other.follows is process), None)
+        if self._stopping or process.order is not None or place is None:
+            gen_log.info("child %d (pid %d) %s", process.place, process.pid, what)
+        elif process.follows is not None:
+            gen_log.error(
+                "child %d (pid %d) %s before it was ready to replace pid %d, which stays",
+                process.place,
+                process.pid,
+                what,
+                process.follows.pid,
+            )
+            self._replacement_failed(process.follows)
+        elif successor is not None:  # it is starting already
+            gen_log.warning("child %d (pid %d) %s", process.place, process.pid, what)
+            successor.follows = None
+            place.worker = successor
+        elif exit_code == 0 and not self._replace_finished:
+            gen_log.info("child %d (pid %d) %s", process.place, process.pid, what)
+            del self._places[process.place]
+        elif exit_code == APPLICATION_FAILED and self._ends_with_application:
+            gen_log.error("child %d (pid %d) %s: the application can't start", process.place, process.pid, what)
+            self._stop(APPLICATION_FAILED)
+        else:
+            self._replace_dead(process, place, what)
+
+    def _replace_dead(self, process: Process, place: _Place, what: str) -> None:
+        place.worker = None
+        delay = self._delay_after(process, place)
+        if delay is None:
+            gen_log.error("child %d (pid %d) %s", process.place, process.pid, what)
+            self._give_up()
+            return
+        gen_log.warning("child %d (pid %d) %s, restarting", process.place, process.pid, what)
+        place.spawn_at = time.monotonic() + delay
+
+    def _delay_after(self, process: Process, place: _Place) -> float | None:
+        """Seconds until a dead worker is replaced; ``None``: that was once too often."""
+        now = time.monotonic()
+        if now - process.started >= _HEALTHY_AFTER:
+            place.failures = 0
+            return 0.0
+        deaths = self._early_deaths
+        deaths.append(now)
+        while deaths[0] < now - self._restart_window:
+            deaths.popleft()
+        if len(deaths) > self._max_restarts:
+            return None
+        place.failures += 1
+        return _backoff(place.failures)
+
+    def _give_up(self) -> None:
+        gen_log.error("Too many child restarts, giving up")
+        self._stop(1)
+
+    def _replacement_failed(self, old: Process) -> None:
+        """The old worker stays.  If it was its own wish to go that is tried again; otherwise nobody is replaced."""
+        self._replaced = None
+        if old.wants_to_go:
+            self._outworn.append(old)
+        self._outworn = collections.deque(process for process in self._outworn if process.wants_to_go)
+        place = self._places[old.place]
+        place.failures += 1
+        self._replace_at = time.monotonic() + _backoff(place.failures)
+
+    # -- limits ------------------------------------------------------------------------------------------------------
+
+    def _enforce_limits(self) -> None:
+        now = time.monotonic()
+        for process in self._crew:
+            if process.kill_at is not None:
+                if now >= process.kill_at:
+                    gen_log.warning("child %d (pid %d) didn't end in time, killed", process.place, process.pid)
+                    self._crew.kill(process, signal.SIGKILL)
+                    process.kill_at = now + _LONGEST_DELAY
+            elif process.order is not None:
+                pass
+            elif not process.ready and _is_over(process.started, self._ready_timeout, now):
+                self._abort(process, f"isn't ready after {self._ready_timeout} s")
+            elif process.beat is not None and _is_over(process.beat, self._worker_timeout, now):
+                self._abort(process, f"has given no sign of life for {self._worker_timeout} s")
+
+    def _abort(self, process: Process, why: str) -> None:
+        """End a worker that doesn't answer, with its stack logged."""
+        gen_log.error("child %d (pid %d) %s: ending it", process.place, process.pid, why)
+        self._tell("stuck", process.pid)
+        process.kill_at = time.monotonic() + _MARGIN
+        self._crew.kill(process, signal.SIGABRT)
+
+    # -- signals -----------------------------------------------------------------------------------------------------
+
+    def _on_signal(self, number: int) -> None:
+        if number in (signal.SIGTERM, signal.SIGINT):
+            if self._stopping:
+                self._cut()
+            else:
+                gen_log.info("Got %s, stopping", signal.Signals(number).name)
+                self._stop(0)
+        elif number == signal.SIGQUIT:
+            self._quit()
+        elif number == signal.SIGUSR1:
+            reopen_log_files()
+            self._tell("reopen", os.getpid())
+            for process in self._crew:
+                if process.ready:
+                    self._crew.say(process, b"l")
+        elif self._stopping:
+            pass
+        elif number == signal.SIGHUP:
+            gen_log.info("Got SIGHUP, replacing all workers")
+            self._tell("reload", os.getpid())
+            self._replace_at = 0.0
+            self._outworn = collections.deque(self._oldest_first())
+        elif number == signal.SIGTTIN:
+            self._add_place()
+        elif number == signal.SIGTTOU:
+            self._remove_place()
+
+    def _oldest_first(self) -> list[Process]:
+        return sorted(filter(self._is_serving, self._crew), key=lambda process: process.started)
+
+    def _stop(self, exit_code: int) -> None:
+        """Let everybody finish and end."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._exit_code = exit_code
+        self._tell("stopping", os.getpid())
+        for place in self._places.values():
+            place.spawn_at = None
+        self._outworn.clear()
+        # First: with the workers' copies the queues end, after they have served what is in them.
+        self._listeners.close()
+        for process in self._crew:
+            self._order(process, Order.END, self._shutdown_delay)
+
+    def _cut(self) -> None:
+        gen_log.warning("Got a second signal, ending at once")
+        self._exit_code = self._exit_code or 1
+        for process in self._crew:
+            self._order(process, Order.CUT)
+
+    def _quit(self) -> None:
+        gen_log.warning("Got SIGQUIT, ending at once")
+        self._stop(0)
+        for process in self._crew:
+            process.kill_at = time.monotonic() + _MARGIN
+            self._crew.kill(process, signal.SIGABRT)
+
+    def _add_place(self) -> None:
+        if 2 * (len(self._places) + 1) > self._scoreboard.slots:
+            gen_log.warning("Got SIGTTIN, but %d workers are the most there can be", len(self._places))
+            return
+        number = next(number for number in range(len(self._places) + 1) if number not in self._places)
+        gen_log.info("Got SIGTTIN, adding worker %d", number)
+        self._listeners.open(number)
+        self._places[number] = _Place()
+
+    def _remove_place(self) -> None:
+        candidates = [process for process in self._oldest_first() if process is not self._replaced]
+        if len(self._places) < 2 or not candidates:
+            gen_log.info("Got SIGTTOU, but there is no worker to spare")
+            return
+        oldest = candidates[0]
+        gen_log.info("Got SIGTTOU, removing worker %d (pid %d)", oldest.place, oldest.pid)
+        del self._places[oldest.place]
+        # First: the queue ends with the worker's copy, after it has served what is in it.
+        self._listeners.close(oldest.place)
+        self._order(oldest, Order.HAND_OVER if self._listeners.kind == "shared" else Order.LEAVE)
+
+    def _tell(self, event: str, pid: int) -> None:
+        if self._on_event is not None:
+            self._on_event(event, pid)
+
+
+def _backoff(failures: int) -> float:
+    """Seconds before the next attempt: 0, 0.1, 0.2 … 5."""
+    return 0.0 if failures <= 1 else min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (failures - 2))
+
+
+def _is_over(since: float, limit: float | None, now: float) -> bool:
+    return limit is not None and now - since >= limit
+
+
+def _describe(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "ended, and somebody else has its exit code"
+    if exit_code == 0:
+        return "exited normally"
+    if exit_code < 0:
+        return f"killed by signal {-exit_code}"
+    return f"exited with status {exit_code}"

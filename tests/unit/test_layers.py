@@ -31,7 +31,9 @@ FLOORS = [
     # octets from and to sockets, processes
     [
         "_basestream",
+        "_crew",
         "_fdtransport",
+        "_forking",
         "_peerwatch",
         "_legacy.resolve",
         "_listeners",
