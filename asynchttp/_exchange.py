@@ -42,6 +42,9 @@ class Engine(Protocol):
     params: HTTP1ConnectionParameters
     context: Context
 
+    @property
+    def draining(self) -> asyncio.Event: ...
+
     def respond(
         self, exchange: "ServerRequest", body: Any, status: int, headers: Headers
     ) -> "asyncio.Future[None]": ...
@@ -307,6 +310,15 @@ class Exchange(HTTPConnection):
     def closed(self) -> bool:
         """Whether the client has gone."""
         return self._engine.stream.closed()
+
+    @property
+    def draining(self) -> asyncio.Event:
+        """Set when the server begins to end; the same for all its connections.
+
+        A handler whose response has no end of its own looks at it, or waits for it, and ends; what isn't over at the
+        end of :meth:`HTTPServer.shutdown`'s time is cut. Take it before :meth:`detach`.
+        """
+        return self._engine.draining
 
     @tells_when_written(at=3)
     def write_headers(

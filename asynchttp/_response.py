@@ -391,7 +391,9 @@ class ResponseWriter:
             ):
                 self._raw = None
                 return self._put(data)
-            self._raw = raw.RawResponse(exchange.method or "")
+            # A server that is made without keep-alive leaves the head as it is; one that ends tells its client.
+            surprise = exchange.tail.keep_alive and not self._keep_alive and self._sweep.draining.is_set()
+            self._raw = raw.RawResponse(exchange.method or "", announce_close=surprise)
             self._remember_raw(data)
         data = self._framed(exchange, data)
         if not data:

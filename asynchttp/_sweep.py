@@ -31,6 +31,8 @@ class Sweep:
         self._loop = loop
         self._members: set[Timed] = set()
         self._timer: asyncio.TimerHandle | None = None
+        #: set when the server begins to end: what goes on for ever should come to its end
+        self.draining = asyncio.Event()
         self._renew()
 
     def _renew(self) -> None:

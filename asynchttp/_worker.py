@@ -33,6 +33,7 @@ import random
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -123,7 +124,7 @@ class Worker:
             on_order: is called by the loop with each order, and has to obey it. The same order may come twice; a
                 stronger one, :attr:`Order.CUT`, may follow at any time.
 
-        To be called once, in the main thread. From now on SIGINT is ignored and SIGTERM asks for a replacement, unless
+        To be called once. From now on SIGINT is ignored and SIGTERM asks for a replacement, unless
         the program handles them itself.
         """
         assert self._loop is None, "watch() was called before"
@@ -214,6 +215,8 @@ class Worker:
             self.retire(f"takes {size} octets of memory, more than {limit}")
 
     def _take_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
         if signal.getsignal(signal.SIGINT) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:

@@ -27,6 +27,7 @@ What must never happen: an octet of one exchange in the response of another; a h
 whole and valid; two requests of one connection in progress.
 """
 
+import asyncio
 import enum
 from collections.abc import Callable
 from typing import Any, Final
@@ -140,7 +141,7 @@ class HTTP1ServerConnection(RequestBodyReader):
             sweep: watches the time.
             on_close: is called once, when the connection has ended.
         """
-        self._start, self._at_head = style
+        self._start, self._at_head = style.start, style.at_head
         self._on_close = on_close
         self._sweep = sweep
         sweep.add(self)  # first: it may have to set the clock
@@ -484,6 +485,30 @@ class HTTP1ServerConnection(RequestBodyReader):
             self.stream.peer_has_gone()
             if _peerwatch.lost(self.stream.socket):
                 self.stream.close()
+
+    # -- the end of the server -------------------------------------------------------------------------------------
+
+    @property
+    def draining(self) -> "asyncio.Event":
+        """Set when the server begins to end."""
+        return self._sweep.draining
+
+    def last_exchange(self, params: HTTP1ConnectionParameters) -> None:
+        """Go on by ``params``, which allow no keep-alive: the next response that begins is the last."""
+        self.params = params
+        if self._writing is _W_HEAD:
+            self._keep_alive = False
+        self._raw_memo_size = -1  # a raw response has to be looked at, to tell in it that it is the last
+
+    def waiting_since(self) -> float | None:
+        """Since when nothing has come of a next request, by the sweep's clock; ``None``: something is in progress."""
+        if self._reading is _R_HEAD and not self._input and self._pauses is _NO_PAUSE:
+            return self._since
+        return None
+
+    def octets_wait(self) -> bool:
+        """Whether the kernel holds octets of the client that weren't read yet."""
+        return _peerwatch.unread(self.stream.socket) > 0
 
     # -- the end of an exchange ------------------------------------------------------------------------------------
 

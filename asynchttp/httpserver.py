@@ -5,6 +5,7 @@
 >>> server = HTTPServer(handle)
 """
 
+import dataclasses
 import socket
 import ssl
 from collections.abc import Callable
@@ -24,6 +25,10 @@ from asynchttp.tcpserver import TCPServer
 from asynchttp.util import Configurable
 
 __all__ = ["HTTPConnection", "HTTPRequest", "HTTPServer"]
+
+#: Seconds that a connection gets for a first or next request while the server ends. A client that has its response is
+#: about to send another: it mustn't find the connection closed.
+_LAST_CHANCE = 1.0
 
 
 class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
@@ -189,6 +194,30 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _handler(self) -> Any:
         """Who gets the requests: what the server was made with, or a subclass with its own ``start_request``."""
         return self if type(self).start_request is not HTTPServer.start_request else self.request_callback
+
+    # -- a graceful end ----------------------------------------------------------------------------------------------
+
+    def _begin_drain(self) -> None:
+        self.conn_params = dataclasses.replace(self.conn_params, no_keep_alive=True)
+        for connection in self._connections:
+            connection.last_exchange(self.conn_params)
+        if self._sweep is not None:
+            self._sweep.draining.set()
+
+    def _drain(self) -> bool:
+        if self._sweep is not None:
+            assert self.io_loop is not None
+            # A time by the sweep's clock may be that of the tick before.
+            limit = self.io_loop.asyncio_loop.time() - _LAST_CHANCE - self._sweep.period
+            for connection in list(self._connections):
+                since = connection.waiting_since()
+                if since is not None and since < limit and not connection.octets_wait():
+                    connection.stream.close()
+        return not self._connections and not (self._style and self._style.running)
+
+    def _cut(self) -> None:
+        for connection in list(self._connections):
+            connection.stream.close()
 
     async def close_all_connections(self) -> None:
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""

@@ -32,6 +32,8 @@ FLOORS = [
     [
         "_basestream",
         "_crew",
+        "_crewserver",
+        "_drain",
         "_fdtransport",
         "_forking",
         "_peerwatch",
