@@ -150,6 +150,14 @@ class Crew:
         except OSError:
             pass
 
+    def give(self, process: Process, sockets: list[socket.socket]) -> bool:
+        """Let a worker accept on more sockets; whether it could be told."""
+        try:
+            socket.send_fds(process.channel, [b"a"], [sock.fileno() for sock in sockets])
+        except OSError:
+            return False
+        return True
+
     def kill(self, process: Process, number: int) -> None:
         """Send a signal to a worker.  As long as it wasn't buried, the process id is its own."""
         os.kill(process.pid, number)

@@ -6,6 +6,7 @@ that the program goes on behind it; any other call that runs the loop is left by
 """
 
 import asyncio
+import socket
 from typing import Protocol
 
 from asynchttp._worker import Order, Worker
@@ -15,6 +16,13 @@ __all__ = ["obey"]
 
 
 class _Server(Protocol):
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """As of ``TCPServer``."""
+
+    def _adopt(self, sock: socket.socket) -> None:
+        """Accept on a socket, too."""
+
     async def shutdown(
         self, timeout: float | None = None, *, delay: float = 0.0, exclusive: bool | None = None
     ) -> None:
@@ -29,13 +37,23 @@ class _Obedience:
         self._io_loop = io_loop
         self._servers: list[_Server] = []
         self._end: asyncio.Task[None] | None = None
-        worker.watch(io_loop.asyncio_loop, self._on_order)
+        worker.watch(io_loop.asyncio_loop, self._on_order, self._on_sockets)
         # When the loop runs, and not before: it accepts from then on.
         io_loop.asyncio_loop.call_soon(worker.ready)
 
     def add(self, server: _Server) -> None:
         if server not in self._servers:
             self._servers.append(server)
+
+    def _on_sockets(self, sockets: list[socket.socket]) -> None:
+        for sock in sockets:
+            address = sock.getsockname()
+            for server in self._servers:
+                if self._end is None and any(own.getsockname() == address for own in server.sockets):
+                    server._adopt(sock)
+                    break
+            else:
+                sock.close()
 
     def _on_order(self, order: Order) -> None:
         loop = self._io_loop.asyncio_loop

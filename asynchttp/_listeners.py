@@ -17,7 +17,8 @@ how busy a worker is.
 *Loss.*  A queue ends with the last descriptor of its socket, and resets who waits in it. The supervisor's copy keeps it
 for the replacement, so a killed worker loses only what it was serving; where each worker owns its port the queue is
 lost as well (20 to 26 of 1,440 requests in a test that lost 4 with the other two). The price of ``per-worker``: while
-a place has no worker, connections that the kernel gives it wait for the replacement.
+a place has no worker, connections that the kernel gives it wait for the replacement; if that isn't forked at once,
+another worker gets the socket, too.
 
 Which is possible: ``per-worker`` and ``reuse-port`` need a kernel that balances, which is Linux's (macOS has the option
 and sends everything to one socket), and a TCP port. UNIX sockets, and sockets that came from outside without
@@ -29,6 +30,7 @@ program is refused. It gets the option when the others are opened; Linux then co
 
 import contextlib
 import socket
+import struct
 import sys
 from collections.abc import Iterable
 from typing import Literal
@@ -48,17 +50,15 @@ class Listeners:
     Args:
         sockets: bound and listening; they are this object's own from now on.
         kind: see the top of the module; ``None``: ``"per-worker"`` where the kernel balances, else ``"shared"``.
-        backlog: connections that the kernel queues for each socket that is opened here.
 
     Raises: :exc:`ValueError` for an unknown kind.
     """
 
-    def __init__(self, sockets: Iterable[socket.socket] = (), kind: Kind | None = None, *, backlog: int = 128) -> None:
+    def __init__(self, sockets: Iterable[socket.socket] = (), kind: Kind | None = None) -> None:
         if kind is not None and kind not in KINDS:
             raise ValueError(f"listeners must be one of {', '.join(KINDS)}, not {kind!r}")
         self._first = list(sockets)
         self.kind: Kind = kind or ("per-worker" if _KERNEL_BALANCES else "shared")
-        self._backlog = backlog
         # "per-worker": place in the crew -> its sockets, in the order of _first. Place 0 has the first ones themselves.
         self._places: dict[int, list[socket.socket]] = {}
 
@@ -86,7 +86,7 @@ class Listeners:
         Raises: :exc:`OSError` when the port can't be bound (``"reuse-port"``).
         """
         if self.kind == "reuse-port":
-            mine = [_sibling(sock, self._backlog) if _can_share_port(sock) else sock for sock in self._first]
+            mine = [_sibling(sock) if _can_share_port(sock) else sock for sock in self._first]
         else:
             mine = self._of_place(place) if self.kind == "per-worker" else self._first
         kept = {id(sock) for sock in mine}
@@ -99,6 +99,10 @@ class Listeners:
         """Open the sockets of a new place, in the supervisor."""
         if self.kind == "per-worker":
             self._of_place(place)
+
+    def of(self, place: int) -> list[socket.socket]:
+        """Those that only the worker at ``place`` accepts on, and that somebody else could."""
+        return [sock for sock in self._places.get(place, ()) if _can_share_port(sock)]
 
     def close(self, place: int | None = None) -> None:
         """Close the supervisor's copies: all, or those of a place that gets no worker any more."""
@@ -121,7 +125,7 @@ class Listeners:
         if place not in self._places:
             is_first = not self._places
             self._places[place] = [
-                sock if is_first or not _can_share_port(sock) else _sibling(sock, self._backlog) for sock in self._first
+                sock if is_first or not _can_share_port(sock) else _sibling(sock) for sock in self._first
             ]
         return self._places[place]
 
@@ -130,15 +134,15 @@ class Listeners:
         for number, sock in enumerate(self._first):
             if _can_share_port(sock):
                 with sock:
-                    self._first[number] = _sibling(sock, None)
+                    self._first[number] = _sibling(sock, listen=False)
 
 
 def _can_share_port(sock: socket.socket) -> bool:
     return _KERNEL_BALANCES and sock.family in (socket.AF_INET, socket.AF_INET6)
 
 
-def _sibling(sock: socket.socket, backlog: int | None) -> socket.socket:
-    """Another socket on the same port; with ``backlog`` it listens."""
+def _sibling(sock: socket.socket, *, listen: bool = True) -> socket.socket:
+    """Another socket on the same port."""
     with contextlib.ExitStack() as stack:
         sibling = stack.enter_context(socket.socket(sock.family, sock.type, sock.proto))
         sibling.setblocking(False)
@@ -146,8 +150,8 @@ def _sibling(sock: socket.socket, backlog: int | None) -> socket.socket:
             sibling.setsockopt(level, option, sock.getsockopt(level, option))
         sibling.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sibling.bind(sock.getsockname())
-        if backlog is not None:
-            sibling.listen(backlog)
+        if listen:
+            sibling.listen(_backlog(sock))
         stack.pop_all()
     return sibling
 
@@ -162,3 +166,9 @@ def _options(sock: socket.socket) -> list[tuple[int, int]]:
     if sock.family == socket.AF_INET6:
         options.append((socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
     return options
+
+
+def _backlog(sock: socket.socket) -> int:
+    """The backlog that is in force for a listening socket: where others have ``tcpi_sacked``, it has that."""
+    size: int = struct.unpack_from("=I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32), 28)[0]
+    return size

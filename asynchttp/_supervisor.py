@@ -15,7 +15,8 @@ the same sockets. What is said on a channel stands in :mod:`asynchttp._worker`, 
 
 *Death.*  The first replacement comes at once. If that dies within 5 s too, the next waits 0.1 s, then 0.2 s … 5 s.
 More than ``max_restarts`` such early deaths within ``restart_window`` seconds, and the supervisor gives up: everybody
-ends, exit code 1. A worker that ends with 3 says that the application can't start: everybody ends, exit code 3.
+ends, exit code 1. A worker that ends with 3 before it is ready says that the application can't start: everybody ends,
+exit code 3.
 
 *Replacement without loss.*  Spawn, wait until it is ready, tell the old worker to hand over, wait for its end; then the
 next. Never more than one process above the number wanted. A replacement that dies before it is ready leaves the old
@@ -74,6 +75,8 @@ class _Place:
     spawn_at: float | None = 0.0
     #: early deaths in a row
     failures: int = 0
+    #: accepts on the place's sockets, too, since the place had no worker
+    adopter: Process | None = None
 
 
 class Supervisor:
@@ -192,6 +195,7 @@ class Supervisor:
                 if worker is not None:
                     return worker
                 self._enforce_limits()
+                self._find_adopters()
                 if not len(crew) and not any(place.spawn_at is not None for place in self._places.values()):
                     return self._exit_code
                 numbers, told = crew.wait(self._next_moment())
@@ -270,6 +274,16 @@ class Supervisor:
             self._tell("spawned", process.pid)
         return process
 
+    def _find_adopters(self) -> None:
+        """The kernel goes on giving connections to a place without a worker: let another worker take them."""
+        for number, place in self._places.items():
+            adopted = place.adopter is not None and place.adopter in self._crew and place.adopter.order is None
+            if place.worker is None and not adopted and not self._stopping:
+                able = [process for process in self._crew if process.ready and process.order is None]
+                sockets = self._listeners.of(number)
+                if able and sockets and self._crew.give(able[-1], sockets):
+                    place.adopter = able[-1]
+
     def _is_serving(self, process: Process) -> bool:
         place = self._places.get(process.place)
         return place is not None and place.worker is process
@@ -334,8 +348,8 @@ class Supervisor:
             place.worker = successor
         elif exit_code == 0 and not self._replace_finished:
             gen_log.info("child %d (pid %d) %s", process.place, process.pid, what)
-            del self._places[process.place]
-        elif exit_code == APPLICATION_FAILED and self._ends_with_application:
+            place.worker = None
+        elif exit_code == APPLICATION_FAILED and not process.ready and self._ends_with_application:
             gen_log.error("child %d (pid %d) %s: the application can't start", process.place, process.pid, what)
             self._stop(APPLICATION_FAILED)
         else:
@@ -474,11 +488,11 @@ class Supervisor:
         self._places[number] = _Place()
 
     def _remove_place(self) -> None:
-        candidates = [process for process in self._oldest_first() if process is not self._replaced]
-        if len(self._places) < 2 or not candidates:
+        candidates = self._oldest_first()
+        if len(candidates) < 2:
             gen_log.info("Got SIGTTOU, but there is no worker to spare")
             return
-        oldest = candidates[0]
+        oldest = next(process for process in candidates if process is not self._replaced)
         gen_log.info("Got SIGTTOU, removing worker %d (pid %d)", oldest.place, oldest.pid)
         del self._places[oldest.place]
         # First: the queue ends with the worker's copy, after it has served what is in it.

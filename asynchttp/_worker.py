@@ -12,7 +12,8 @@ from the master    ``h``        hand over: a replacement accepts on the same soc
                     ``v``        leave: the server goes on without this worker and its sockets
                    ``e``        end: nobody will accept on these sockets any more
                     ``c``        cut: end now, whatever is in progress
-                    ``l``        open the log files again
+                    ``a``        accept on these sockets too: they come with it, and have no worker for a while
+                   ``l``        open the log files again
                     (its end)    the master has gone, however: as ``e``
 =================  ===========  ======================================================================================
 
@@ -46,6 +47,8 @@ __all__ = ["Order", "Recycling", "Worker", "reopen_log_files"]
 
 #: Seconds between two signs of life, at most.
 _BEAT = 1.0
+#: Sockets that one place may have: addresses that a server listens on.
+_MOST_SOCKETS = 64
 
 
 class Order(enum.Enum):
@@ -108,6 +111,7 @@ class Worker:
         self._slot = slot
         self._beat = _BEAT if worker_timeout is None else min(_BEAT, worker_timeout / 4)
         self._on_order: Callable[[Order], object] | None = None
+        self._on_sockets: Callable[[list[socket.socket]], object] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._retiring = False
@@ -117,12 +121,19 @@ class Worker:
 
     # -- for the program in the worker -------------------------------------------------------------------------------
 
-    def watch(self, loop: asyncio.AbstractEventLoop, on_order: Callable[[Order], object]) -> None:
+    def watch(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_order: Callable[[Order], object],
+        on_sockets: Callable[[list[socket.socket]], object] | None = None,
+    ) -> None:
         """Listen to the supervisor for as long as ``loop`` runs, and give it signs of life.
 
         Args:
             on_order: is called by the loop with each order, and has to obey it. The same order may come twice; a
                 stronger one, :attr:`Order.CUT`, may follow at any time.
+            on_sockets: is called with listening sockets to accept on too, as long as this worker does: those of a place
+                in the crew whose worker has ended. ``None``: connections there wait until the place has a worker.
 
         To be called once. From now on SIGINT is ignored and SIGTERM asks for a replacement, unless
         the program handles them itself.
@@ -130,6 +141,7 @@ class Worker:
         assert self._loop is None, "watch() was called before"
         self._loop = loop
         self._on_order = on_order
+        self._on_sockets = on_sockets
         self._channel.setblocking(False)
         loop.add_reader(self._channel.fileno(), self._listen)
         self._take_signals()
@@ -185,11 +197,13 @@ class Worker:
         assert self._loop is not None
         assert self._on_order is not None
         try:
-            words = self._channel.recv(64)
+            words, fds, _, _ = socket.recv_fds(self._channel, 64, _MOST_SOCKETS)
         except BlockingIOError:
             return
         except OSError:
-            words = b""
+            words, fds = b"", []
+        if fds:
+            self._adopt([socket.socket(fileno=fd) for fd in fds])
         if not words:
             self._loop.remove_reader(self._channel.fileno())
             gen_log.warning("worker %d (pid %d): the supervisor has gone, ending", self.task_id, os.getpid())
@@ -198,8 +212,18 @@ class Worker:
         for word in words:
             if word == ord("l"):
                 reopen_log_files()
-            else:
+            elif word != ord("a"):
                 self._on_order(Order(bytes([word])))
+
+    def _adopt(self, sockets: list[socket.socket]) -> None:
+        if self._on_sockets is not None:
+            for sock in sockets:
+                sock.setblocking(False)
+                sock.set_inheritable(False)
+            self._on_sockets(sockets)
+        else:
+            for sock in sockets:
+                sock.close()
 
     def _live(self) -> None:
         """Give a sign of life, and look whether it has been long enough."""

@@ -249,6 +249,10 @@ class TCPServer:
             self._drain_of_this.limit(timeout)
         await self._drain_of_this.wait()
 
+    def _adopt(self, sock: socket.socket) -> None:
+        """Accept on a socket of a neighbour that has gone."""
+        self.add_sockets([sock])
+
     def _stop_polling(self) -> list[socket.socket]:
         sockets = self.sockets
         for remove in self._removers.values():
