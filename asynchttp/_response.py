@@ -554,6 +554,15 @@ class ResponseWriter:
         if self.answering(exchange):
             self._cut(exchange)
 
+    def give_up(self, exchange: ServerRequest) -> None:
+        """The handler takes too long: ``503`` if nothing has gone out, a cut connection else."""
+        if not self.answering(exchange):
+            return
+        if self._writing is _W_HEAD:
+            self._apologize(exchange, 503, "Service Unavailable")
+        else:
+            self._cut(exchange)
+
     def set_close_callback(self, exchange: ServerRequest, callback: Callable[[], Any] | None) -> None:
         if exchange is self._exchange:
             self._close_callback = callback

@@ -11,8 +11,9 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Self
 
-from asynchttp import _dispatch
+from asynchttp import _dispatch, _limits, process
 from asynchttp._context import PeerContext
+from asynchttp._dispatch import Style
 from asynchttp._interfaces import HTTPConnection as ResponseConnection
 from asynchttp._interfaces import HTTPMessageDelegate, HTTPServerConnectionDelegate
 from asynchttp._legacy.arguments import accepts_io_loop
@@ -60,6 +61,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         linger_timeout, linger_size: for how many seconds, and octets, a client may go on sending behind the last word
             that was said to it. They are read and dropped, so that it sees that word; default 1 and 256 KiB. A body of
             at most ``linger_size`` that its handler didn't read is dropped, and the connection lives on.
+        max_connections: open connections, above which accepting rests and the kernel queues; default: no limit.
+        limit_concurrency: requests in progress, above which the next is answered by ``503``; default: no limit.
+        handler_timeout: seconds for a handler, from the start of a request to the end of its response, then ``503``, or
+            a cut connection if its head is out; a coroutine is cancelled. Default: no limit.
         trusted_downstream: addresses of proxies to skip in ``X-Forwarded-For``.
         allow_bare_lf: serve very old clients, all of whose line ends in a request head are a bare LF (RFC 9112 §2.2).
             A head with both kinds is refused all the same, and so is a bare LF in chunked framing. Not behind a proxy,
@@ -115,6 +120,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         linger_timeout: float | None = None,
         linger_size: int | None = None,
         allow_bare_lf: bool = False,
+        max_connections: int | None = None,
+        limit_concurrency: int | None = None,
+        handler_timeout: float | None = None,
         io_loop: Any = None,
     ) -> None:
         TCPServer.__init__(
@@ -145,6 +153,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self._connections: set[HTTP1ServerConnection] = set()
         self._sweep: Sweep | None = None
         self._style: Any = None
+        self._max_connections = max_connections
+        self._limit_concurrency = limit_concurrency
+        self._handler_timeout = handler_timeout
 
     @property
     def no_keep_alive(self) -> bool:
@@ -163,10 +174,20 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             assert self.io_loop is not None
             loop = self.io_loop.asyncio_loop
             params = self.conn_params
-            self._sweep = Sweep(loop, params.shortest_limit)
-            self._style = _dispatch.style_of(
+            self._sweep = Sweep(loop, min(params.shortest_limit, self._handler_timeout or params.shortest_limit))
+            style = _dispatch.style_of(
                 self._handler(), loop, decompress=params.decompress, stream_request_body=self._stream_request_body
             )
+            self._style = self._limited(style, self._sweep)
+
+    def _limited(self, style: Style, sweep: Sweep) -> Style:
+        """``style`` within the limits that were asked for."""
+        if self._handler_timeout is not None:
+            style = _limits.limit_time(style, self._handler_timeout, sweep)
+        if self._limit_concurrency is not None:
+            style = _limits.limit_concurrency(style, self._limit_concurrency)
+        worker = process.worker()
+        return style if worker is None else _limits.retire_after(style, worker)
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         """Serve HTTP on a stream."""
@@ -174,10 +195,14 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         context = _HTTPRequestContext(stream, address, self.protocol, self.xheaders, self.trusted_downstream)
         connection = HTTP1ServerConnection(stream, self.conn_params, context)
         self._connections.add(connection)
+        if self._max_connections is not None:
+            self._rest_accepting(len(self._connections) >= self._max_connections)
         connection.serve(self._style, self._sweep, self._closed)
 
     def _closed(self, connection: HTTP1ServerConnection) -> None:
         self._connections.discard(connection)
+        if self._accepting_rests and len(self._connections) < (self._max_connections or 0):
+            self._rest_accepting(False)
         self.on_close(connection)
 
     def start_request(self, server_conn: object, request_conn: ResponseConnection) -> HTTPMessageDelegate:

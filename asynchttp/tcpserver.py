@@ -5,7 +5,7 @@ import inspect
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from asynchttp import netutil, process
@@ -57,7 +57,7 @@ class TCPServer:
         self.io_loop: IOLoop | None = io_loop
         self._ssl_context: ssl.SSLContext | None = None
         self._sockets: dict[int, socket.socket] = {}
-        self._removers: dict[int, Callable[[], None]] = {}
+        self._acceptors: dict[int, netutil._Acceptor] = {}
         self._pending: list[socket.socket] = []
         # Listeners that nobody else accepts on, as far as we know: those that this object opened.
         self._own: set[int] = set()
@@ -178,10 +178,10 @@ class TCPServer:
     def _take_listeners_back(self) -> None:
         """Undo ``listen``, which many programs call before ``start(n)``: each child accepts on a loop of its own."""
         for fd, sock in self._sockets.items():
-            self._removers[fd]()
+            self._acceptors[fd].remove()
             self._pending.append(sock)
         self._sockets.clear()
-        self._removers.clear()
+        self._acceptors.clear()
         self.io_loop = None
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
@@ -193,7 +193,8 @@ class TCPServer:
         for sock in sockets:
             fd = sock.fileno()
             self._sockets[fd] = sock
-            self._removers[fd] = netutil.add_accept_handler(sock, self._accepted, self.io_loop)
+            self._acceptors[fd] = acceptor = netutil._Acceptor(sock, self._accepted, self.io_loop)
+            acceptor.rest(self._accepting_rests)
         if (worker := process.worker()) is not None:
             obey(worker, self.io_loop, self)
 
@@ -210,13 +211,24 @@ class TCPServer:
         """Accept no more, and close the listening sockets.  Open connections live on; :meth:`listen` may come again."""
         for fd, sock in self._sockets.items():
             if sock.fileno() == fd:
-                self._removers[fd]()
+                self._acceptors[fd].remove()
                 sock.close()
         for sock in self._pending:
             sock.close()
         self._sockets.clear()
-        self._removers.clear()
+        self._acceptors.clear()
         self._pending.clear()
+
+    # -- accepting ---------------------------------------------------------------------------------------------------
+
+    _accepting_rests = False
+
+    def _rest_accepting(self, rest: bool) -> None:
+        """Leave new connections to the kernel's queues, or go on accepting."""
+        if rest is not self._accepting_rests:
+            self._accepting_rests = rest
+            for acceptor in self._acceptors.values():
+                acceptor.rest(rest)
 
     # -- a graceful end ----------------------------------------------------------------------------------------------
 
@@ -255,10 +267,10 @@ class TCPServer:
 
     def _stop_polling(self) -> list[socket.socket]:
         sockets = self.sockets
-        for remove in self._removers.values():
-            remove()
+        for acceptor in self._acceptors.values():
+            acceptor.remove()
         self._sockets.clear()
-        self._removers.clear()
+        self._acceptors.clear()
         self._pending.clear()
         return sockets
 

@@ -64,6 +64,7 @@ FLOORS = [
         "_driven",
         "_exchange",
         "_filebody",
+        "_limits",
         "_parameters",
         "_request_body",
         "_response",
