@@ -61,6 +61,8 @@ class Listeners:
         self.kind: Kind = kind or ("per-worker" if _KERNEL_BALANCES else "shared")
         # "per-worker": place in the crew -> its sockets, in the order of _first. Place 0 has the first ones themselves.
         self._places: dict[int, list[socket.socket]] = {}
+        # "reuse-port": what stands in for each of _first, to keep the port, doesn't know it.
+        self._backlogs: list[int] = []
 
     @property
     def sockets(self) -> list[socket.socket]:
@@ -86,7 +88,10 @@ class Listeners:
         Raises: :exc:`OSError` when the port can't be bound (``"reuse-port"``).
         """
         if self.kind == "reuse-port":
-            mine = [_sibling(sock) if _can_share_port(sock) else sock for sock in self._first]
+            mine = [
+                _sibling(sock, backlog) if _can_share_port(sock) else sock
+                for sock, backlog in zip(self._first, self._backlogs, strict=True)
+            ]
         else:
             mine = self._of_place(place) if self.kind == "per-worker" else self._first
         kept = {id(sock) for sock in mine}
@@ -125,24 +130,26 @@ class Listeners:
         if place not in self._places:
             is_first = not self._places
             self._places[place] = [
-                sock if is_first or not _can_share_port(sock) else _sibling(sock) for sock in self._first
+                sock if is_first or not _can_share_port(sock) else _sibling(sock, _backlog(sock))
+                for sock in self._first
             ]
         return self._places[place]
 
     def _release_queues(self) -> None:
         """Listen no more, but keep the ports: bound sockets that don't listen are out of the kernel's choice."""
+        self._backlogs = [_backlog(sock) if _can_share_port(sock) else 0 for sock in self._first]
         for number, sock in enumerate(self._first):
             if _can_share_port(sock):
                 with sock:
-                    self._first[number] = _sibling(sock, listen=False)
+                    self._first[number] = _sibling(sock, None)
 
 
 def _can_share_port(sock: socket.socket) -> bool:
     return _KERNEL_BALANCES and sock.family in (socket.AF_INET, socket.AF_INET6)
 
 
-def _sibling(sock: socket.socket, *, listen: bool = True) -> socket.socket:
-    """Another socket on the same port."""
+def _sibling(sock: socket.socket, backlog: int | None) -> socket.socket:
+    """Another socket on the same port; with ``backlog`` it listens."""
     with contextlib.ExitStack() as stack:
         sibling = stack.enter_context(socket.socket(sock.family, sock.type, sock.proto))
         sibling.setblocking(False)
@@ -150,8 +157,8 @@ def _sibling(sock: socket.socket, *, listen: bool = True) -> socket.socket:
             sibling.setsockopt(level, option, sock.getsockopt(level, option))
         sibling.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sibling.bind(sock.getsockname())
-        if listen:
-            sibling.listen(_backlog(sock))
+        if backlog is not None:
+            sibling.listen(backlog)
         stack.pop_all()
     return sibling
 

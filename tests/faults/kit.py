@@ -76,10 +76,10 @@ class Crew:
 
 
 @contextlib.contextmanager
-def start_crew(loop_name: str, workers: int = 2, **options: Any) -> Iterator[Crew]:
-    """Run ``crew.py`` with ``options``; whoever of it lives at the end is killed."""
+def start_crew(loop_name: str, workers: int = 2, program: str = "crew", **options: Any) -> Iterator[Crew]:
+    """Run a program with ``options``; whoever of it lives at the end is killed."""
     arguments = json.dumps({"workers": workers, **options})
-    with start_python(str(_PROGRAMS / "crew.py"), arguments, env={"ASYNCHTTP_LOOP": loop_name}) as process:
+    with start_python(str(_PROGRAMS / f"{program}.py"), arguments, env={"ASYNCHTTP_LOOP": loop_name}) as process:
         crew = Crew(process, workers)
         try:
             yield crew

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -12,7 +13,10 @@ from tests.faults.kit import Load, start_crew, wait_until
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])  # of the clients; the server has both
 
 
-@pytest.mark.parametrize("listeners", ["per-worker", "shared", "reuse-port"])
+@pytest.mark.parametrize(
+    ("loop_name", "listeners"),
+    [("asyncio", "per-worker"), ("uvloop", "per-worker"), ("uvloop", "shared"), ("uvloop", "reuse-port")],
+)
 async def test_sigterm_loses_no_request(loop_name: str, listeners: str) -> None:
     with start_crew(loop_name, 2, start={"listeners": listeners}) as crew:
         await crew.started()
@@ -115,7 +119,7 @@ async def test_limit_cuts_what_is_not_over(loop_name: str) -> None:
         await crew.ended(0)
 
 
-@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("loop_name", "first"), [("asyncio", signal.SIGINT), ("uvloop", signal.SIGTERM)])
 async def test_second_signal_cuts(loop_name: str, first: signal.Signals) -> None:
     with start_crew(loop_name, 2) as crew:
         await crew.started()
@@ -133,8 +137,6 @@ async def test_second_signal_cuts(loop_name: str, first: signal.Signals) -> None
 
 
 def _accepts(port: int) -> bool:
-    import socket
-
     try:
         socket.create_connection(("127.0.0.1", port), 0.2).close()
     except OSError:

@@ -66,7 +66,7 @@ async def handle(request):
         request.finish()
         return None
     if path == "/block":
-        time.sleep(float(value))
+        time.sleep(float(value))  # noqa: ASYNC251 - the fault
     elif path == "/exit":
         os._exit(int(value))
     elif path == "/log":
@@ -95,7 +95,7 @@ if "recycling" in arguments:
 if options.get("fork") == "before":
     sockets = netutil.bind_sockets(0, "127.0.0.1")
     say(f"listening on http://127.0.0.1:{sockets[0].getsockname()[1]}")
-    process.fork_processes(workers)
+    process.fork_processes(workers, options.get("max_restarts"))
     if options.get("crash"):
         sys.exit(options["crash"])
     server = make_server()
