@@ -218,6 +218,7 @@ class TCPServer:
         self._sockets.clear()
         self._acceptors.clear()
         self._pending.clear()
+        self._own.clear()
 
     # -- accepting ---------------------------------------------------------------------------------------------------
 
@@ -314,12 +315,14 @@ class TCPServer:
         return stream
 
     def _run(self, stream: IOStream, awaitable: Any) -> None:
-        """Keep a coroutine of ``handle_stream`` alive.  What it raises is logged, and closes its stream."""
+        """Keep a coroutine of ``handle_stream`` alive.  If it fails, which is logged, or is cancelled its stream closes."""
         assert self.io_loop is not None
 
         def ended(future: "asyncio.Future[Any]") -> None:
             self._tasks.discard(future)
-            if not future.cancelled() and (error := future.exception()) is not None:
+            if future.cancelled():
+                stream.close()  # nobody serves it any more
+            elif (error := future.exception()) is not None:
                 app_log.error("Exception in callback %r", self.handle_stream, exc_info=error)
                 stream.close()
 

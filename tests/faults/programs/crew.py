@@ -40,6 +40,10 @@ async def handle(request):
         return "slept"
     if path == "/sha":
         return hashlib.sha256(request.body).hexdigest()
+    if path == "/check":
+        # A token, the digest of the body, and so many octets more: whoever gets this knows whose answer it is.
+        token, _, size = value.partition(".")
+        return f"{token} {hashlib.sha256(request.body).hexdigest()} ".encode() + b"x" * int(size)
     if path == "/size":
         return b"x" * int(value)
     if path == "/endless":
