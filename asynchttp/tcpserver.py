@@ -315,7 +315,10 @@ class TCPServer:
         return stream
 
     def _run(self, stream: IOStream, awaitable: Any) -> None:
-        """Keep a coroutine of ``handle_stream`` alive.  If it fails, which is logged, or is cancelled its stream closes."""
+        """Keep a coroutine of ``handle_stream`` alive.
+
+        Its stream is closed if it is cancelled, or fails, which is logged.
+        """
         assert self.io_loop is not None
 
         def ended(future: "asyncio.Future[Any]") -> None:

@@ -79,7 +79,10 @@ class Crew:
 def start_crew(loop_name: str, workers: int = 2, program: str = "crew", **options: Any) -> Iterator[Crew]:
     """Run a program with ``options``; whoever of it lives at the end is killed."""
     arguments = json.dumps({"workers": workers, **options})
-    with start_python(str(_PROGRAMS / f"{program}.py"), arguments, env={"ASYNCHTTP_LOOP": loop_name}) as process:
+    env = {"ASYNCHTTP_LOOP": loop_name}
+    if options.get("devmode"):
+        env["PYTHONDEVMODE"] = "1"
+    with start_python(str(_PROGRAMS / f"{program}.py"), arguments, env=env) as process:
         crew = Crew(process, workers)
         try:
             yield crew

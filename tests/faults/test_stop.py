@@ -173,3 +173,22 @@ async def test_workers_end_with_a_master_that_is_killed(loop_name: str) -> None:
             await load.all_refused()
         await crew.nobody_left()
         assert load.lost == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_nothing_to_complain_about_in_development_mode(loop_name: str, workers: int) -> None:
+    """No ResourceWarning, nothing never awaited or never retrieved, from the first request to the end."""
+    with start_crew(loop_name, workers, devmode=True) as crew:
+        await crew.started(workers or 1)
+        async with Load(crew.port, keep_alive=4, single=4, targets=("/pid", "/raw", "/size?v=200000")) as load:
+            await load.reach(50)
+            async with await crew.connect() as client:  # a client that leaves its handler alone
+                await client.send(b"GET /sleep?v=0.2 HTTP/1.1\r\nHost: test\r\n\r\n")
+                crew.process.wait_for_line("^sleeping$")
+                client.abort()
+            crew.process.send_signal(signal.SIGTERM)
+            await load.all_refused()
+        await crew.ended(0)
+        assert load.lost == []
+        complaints = [line for line in crew.process.stderr.splitlines() if not line.startswith("Executing ")]
+        assert complaints == []
