@@ -96,6 +96,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         "_on_close",
         "_pauses",
         "_position",
+        "_running",
         "_searched",
         "_stalled_since",
     )
@@ -142,6 +143,8 @@ class HTTP1ServerConnection(RequestBodyReader):
             on_close: is called once, when the connection has ended.
         """
         self._start, self._at_head = style.start, style.at_head
+        # The tasks of handlers, if they are to be cancelled when the client goes.
+        self._running = style.running if self.params.cancel_on_disconnect else None
         self._on_close = on_close
         self._sweep = sweep
         sweep.add(self)  # first: it may have to set the clock
@@ -403,7 +406,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         self._reading = _R_CLOSED
         self._writing = _W_CLOSED
         # Forgotten, or the two would keep each other: _claim knows what it means.
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
         self._drop_input()
         self._out = []
         self._drop_body()
@@ -414,8 +417,16 @@ class HTTP1ServerConnection(RequestBodyReader):
             if not waiter.done():
                 waiter.set_exception(StreamClosedError(real_error=exc))
                 waiter.exception()  # nobody has to look
-        self._tell_close()
+        self._client_left(exchange)
         self._on_close(self)
+
+    def _client_left(self, exchange: ServerRequest | None) -> None:
+        """Nobody waits for the answer to ``exchange`` any more."""
+        self._tell_close()
+        if self._running is not None and exchange is not None:
+            running, self._running = self._running, None
+            if (task := running.get(exchange)) is not None:
+                task.cancel()
 
     # -- pausing and time ------------------------------------------------------------------------------------------
 
@@ -481,7 +492,7 @@ class HTTP1ServerConnection(RequestBodyReader):
             if elapsed > params.header_timeout:
                 self.stream.close()
         elif self._eof_since is not None and now - self._eof_since > _HALF_CLOSED_GRACE:
-            self._tell_close()
+            self._client_left(self._exchange)
             self.stream.peer_has_gone()
             if _peerwatch.lost(self.stream.socket):
                 self.stream.close()

@@ -65,6 +65,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         limit_concurrency: requests in progress, above which the next is answered by ``503``; default: no limit.
         handler_timeout: seconds for a handler, from the start of a request to the end of its response, then ``503``, or
             a cut connection if its head is out; a coroutine is cancelled. Default: no limit.
+        cancel_on_disconnect: cancel a coroutine handler whose client goes away before it has answered; default: it runs
+            to its end, and can ask ``request.connection.closed`` or set a close callback.
         trusted_downstream: addresses of proxies to skip in ``X-Forwarded-For``.
         allow_bare_lf: serve very old clients, all of whose line ends in a request head are a bare LF (RFC 9112 §2.2).
             A head with both kinds is refused all the same, and so is a bare LF in chunked framing. Not behind a proxy,
@@ -123,6 +125,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         max_connections: int | None = None,
         limit_concurrency: int | None = None,
         handler_timeout: float | None = None,
+        cancel_on_disconnect: bool = False,
         io_loop: Any = None,
     ) -> None:
         TCPServer.__init__(
@@ -148,6 +151,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             write_timeout=write_timeout or default.write_timeout,
             linger_timeout=default.linger_timeout if linger_timeout is None else linger_timeout,
             linger_size=default.linger_size if linger_size is None else linger_size,
+            cancel_on_disconnect=cancel_on_disconnect,
             allow_bare_lf=allow_bare_lf,
         )
         self._connections: set[HTTP1ServerConnection] = set()

@@ -188,6 +188,94 @@ async def test_handler_in_time_is_left_alone_and_forgotten() -> None:
         assert clock.timers == 0
 
 
+# -- cancel_on_disconnect --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", ["in the handler", "in the response", "in the body"])
+@pytest.mark.parametrize("cancel", [True, False])
+async def test_handler_is_cancelled_when_its_client_resets_only_if_asked_for(phase: str, cancel: bool) -> None:
+    started, release = asyncio.Event(), asyncio.Event()
+    ends: list[str] = []
+
+    async def handle(request: Any) -> None:
+        try:
+            if phase == "in the response":
+                request.connection.write_headers(ResponseStartLine("", 200, "OK"), HTTPHeaders(), b"some")
+            started.set()
+            await release.wait()
+            ends.append("done")
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    streaming = phase == "in the body"
+    async with run_server(handle, cancel_on_disconnect=cancel, stream_request_body=streaming) as running:
+        client = await running.connect()
+        request = build_request(body=b"x" * 100, method="POST")
+        await client.send(request[:-50] if streaming else request)
+        await within(started.wait())
+        before = asyncio.get_running_loop().time()
+        client.abort()
+        await all_closed(running.server)
+        if cancel:
+            await until(lambda: ends)
+            assert asyncio.get_running_loop().time() - before < 0.1
+        release.set()
+        await until(lambda: not running.server._style.running)
+        assert ends == ["cancelled" if cancel else "done"]
+
+
+async def test_half_closed_client_has_a_second_before_its_handler_is_cancelled() -> None:
+    ends: list[str] = []
+
+    async def handle(request: Any) -> bytes:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+        return b""
+
+    async with (
+        run_server_with_clock(handle, cancel_on_disconnect=True) as (running, clock),
+        await running.connect() as client,
+    ):
+        await client.send(build_request())
+        client.shutdown_write()
+        connection = await _first(running.server)
+        await until(lambda: connection._eof_since is not None)
+        clock.almost(1)
+        await turns()
+        assert ends == []
+        clock.advance_past(1)
+        await until(lambda: ends)
+        assert await client.read_to_end() == b""
+
+
+async def test_handler_that_has_answered_is_not_cancelled() -> None:
+    answered, release = asyncio.Event(), asyncio.Event()
+    ends: list[str] = []
+
+    async def handle(request: Any) -> None:
+        request.respond(b"done")
+        answered.set()
+        await release.wait()
+        ends.append("done")
+
+    async with run_server(handle, cancel_on_disconnect=True) as running:
+        client = await running.connect()
+        await client.request(build_request())
+        client.abort()
+        await all_closed(running.server)
+        release.set()
+        await until(lambda: ends)
+
+
+async def _first(server: HTTPServer) -> Any:
+    await until(lambda: server._connections)
+    return next(iter(server._connections))
+
+
 # -- shutdown --------------------------------------------------------------------------------------------------------
 
 
