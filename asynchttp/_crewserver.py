@@ -59,8 +59,8 @@ class _Obedience:
         loop = self._io_loop.asyncio_loop
         timeout = 0.0 if order is Order.CUT else self.worker.graceful_timeout
         delay = self.worker.shutdown_delay if order is Order.END else 0.0
-        # The sockets live on with a successor.
-        exclusive = False if order is Order.HAND_OVER else None
+        # Otherwise the sockets live on with a successor.
+        exclusive = order is not Order.HAND_OVER and self.worker.exclusive
         ends = [server.shutdown(timeout, delay=delay, exclusive=exclusive) for server in self._servers]
         tasks = [loop.create_task(end) for end in ends]
         if self._end is None:

@@ -21,8 +21,8 @@ a place has no worker, connections that the kernel gives it wait for the replace
 another worker gets the socket, too.
 
 Which is possible: ``per-worker`` and ``reuse-port`` need a kernel that balances, which is Linux's (macOS has the option
-and sends everything to one socket), and a TCP port. UNIX sockets, and sockets that came from outside without
-``SO_REUSEPORT`` and belong to another user, are shared whatever was asked for.
+and sends everything to one socket), and a TCP port. UNIX sockets are shared whatever was asked for; and so is a port
+that this user may not bind once more, because another one opened the socket.
 
 *A port that is in use.*  The first socket may be bound *without* ``SO_REUSEPORT``, so that a second instance of a
 program is refused. It gets the option when the others are opened; Linux then counts it among them.
@@ -34,6 +34,8 @@ import struct
 import sys
 from collections.abc import Iterable
 from typing import Literal
+
+from asynchttp.log import gen_log
 
 __all__ = ["KINDS", "Kind", "Listeners"]
 
@@ -50,29 +52,44 @@ class Listeners:
     Args:
         sockets: bound and listening; they are this object's own from now on.
         kind: see the top of the module; ``None``: ``"per-worker"`` where the kernel balances, else ``"shared"``.
+        exclusive: whether nobody else has these sockets and will accept on them when the crew has ended. Not so when a
+            service manager passed them on. See :meth:`TCPServer.shutdown`.
 
     Raises: :exc:`ValueError` for an unknown kind.
     """
 
-    def __init__(self, sockets: Iterable[socket.socket] = (), kind: Kind | None = None) -> None:
+    def __init__(
+        self, sockets: Iterable[socket.socket] = (), kind: Kind | None = None, *, exclusive: bool = False
+    ) -> None:
         if kind is not None and kind not in KINDS:
             raise ValueError(f"listeners must be one of {', '.join(KINDS)}, not {kind!r}")
         self._first = list(sockets)
         self.kind: Kind = kind or ("per-worker" if _KERNEL_BALANCES else "shared")
+        self._exclusive = exclusive
         # "per-worker": place in the crew -> its sockets, in the order of _first. Place 0 has the first ones themselves.
         self._places: dict[int, list[socket.socket]] = {}
         # "reuse-port": what stands in for each of _first, to keep the port, doesn't know it.
         self._backlogs: list[int] = []
 
     @property
-    def sockets(self) -> list[socket.socket]:
-        """Those that it was made with, for their addresses."""
-        return list(self._first)
+    def exclusive(self) -> bool:
+        """Whether a worker that accepts last on its sockets is the last of all."""
+        return self._exclusive or self.kind == "reuse-port"
 
     def prepare(self, places: int) -> None:
         """Open what ``places`` workers need, before the first of them accepts."""
         if self.kind == "shared":
             return
+        try:
+            self._prepare(places)
+        except OSError as error:
+            gen_log.warning("Cannot open the port once more, so all workers share one socket: %s", error)
+            for place in list(self._places)[1:]:
+                self.close(place)
+            self._places.clear()
+            self.kind = "shared"
+
+    def _prepare(self, places: int) -> None:
         for sock in self._first:
             if _can_share_port(sock):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -101,7 +118,7 @@ class Listeners:
         return list(mine)
 
     def open(self, place: int) -> None:
-        """Open the sockets of a new place, in the supervisor."""
+        """Open the sockets of a new place, in the supervisor.  Raises: :exc:`OSError`."""
         if self.kind == "per-worker":
             self._of_place(place)
 
@@ -138,10 +155,11 @@ class Listeners:
     def _release_queues(self) -> None:
         """Listen no more, but keep the ports: bound sockets that don't listen are out of the kernel's choice."""
         self._backlogs = [_backlog(sock) if _can_share_port(sock) else 0 for sock in self._first]
-        for number, sock in enumerate(self._first):
-            if _can_share_port(sock):
-                with sock:
-                    self._first[number] = _sibling(sock, None)
+        keepers = [_sibling(sock, None) if _can_share_port(sock) else sock for sock in self._first]
+        for sock, keeper in zip(self._first, keepers, strict=True):
+            if keeper is not sock:
+                sock.close()
+        self._first = keepers
 
 
 def _can_share_port(sock: socket.socket) -> bool:

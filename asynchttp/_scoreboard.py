@@ -52,10 +52,6 @@ class Scoreboard:
         self.slots = slots
         self._memory = mmap.mmap(-1, (slots + 1) * _SLOT)
 
-    def close(self) -> None:
-        """Give the memory back, in this process."""
-        self._memory.close()
-
     def take(self) -> int:
         """A free slot, for a process that is about to be made.  Only for the supervisor.
 

@@ -235,6 +235,7 @@ class Supervisor:
             channel,
             self._scoreboard,
             slot,
+            exclusive=self._listeners.exclusive,
             graceful_timeout=self._graceful_timeout,
             shutdown_delay=self._shutdown_delay,
             worker_timeout=self._worker_timeout,
@@ -484,7 +485,11 @@ class Supervisor:
             return
         number = next(number for number in range(len(self._places) + 1) if number not in self._places)
         gen_log.info("Got SIGTTIN, adding worker %d", number)
-        self._listeners.open(number)
+        try:
+            self._listeners.open(number)
+        except OSError as error:
+            gen_log.error("Cannot open the port once more: %s", error)
+            return
         self._places[number] = _Place()
 
     def _remove_place(self) -> None:

@@ -85,6 +85,7 @@ class Worker:
         sockets: listening, non-blocking, this process's own: to be accepted on.
         graceful_timeout: seconds in which requests in progress have to end after an order to.
         shutdown_delay: seconds of full service between :attr:`Order.END` and the end of accepting.
+        exclusive: whether nobody else accepts on ``sockets`` when this worker was told to leave, or all to end.
         recycling: see :class:`Recycling`. Requests are counted by whoever serves them.
     """
 
@@ -96,6 +97,7 @@ class Worker:
         scoreboard: Scoreboard,
         slot: int,
         *,
+        exclusive: bool = False,
         graceful_timeout: float = 30.0,
         shutdown_delay: float = 0.0,
         worker_timeout: float | None = None,
@@ -103,6 +105,7 @@ class Worker:
     ) -> None:
         self.task_id = task_id
         self.sockets = sockets
+        self.exclusive = exclusive
         self.graceful_timeout = graceful_timeout
         self.shutdown_delay = shutdown_delay
         self.recycling = recycling or Recycling()

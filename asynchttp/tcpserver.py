@@ -159,7 +159,9 @@ class TCPServer:
             supervisor = Supervisor(
                 None,
                 process.number_of_processes(num_processes),
-                Listeners(self._pending, listeners),
+                Listeners(
+                    self._pending, listeners, exclusive=self._own.issuperset(sock.fileno() for sock in self._pending)
+                ),
                 graceful_timeout=graceful_timeout,
                 shutdown_delay=shutdown_delay,
                 max_restarts=20 if max_restarts is None else max_restarts,
@@ -169,9 +171,7 @@ class TCPServer:
                 recycling=recycling,
                 replace_finished=False,
             )
-            all_own = all(sock.fileno() in self._own for sock in self._pending)
             self._pending = process.fork_crew(supervisor).sockets
-            self._own = {sock.fileno() for sock in self._pending if all_own}
         sockets, self._pending = self._pending, []
         self.add_sockets(sockets)
 

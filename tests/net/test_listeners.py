@@ -1,14 +1,17 @@
 """The sockets of a crew: who has which, and that nothing is lost when they change hands."""
 
+import os
 import pathlib
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
 
 from asynchttp import netutil
 from asynchttp._listeners import KINDS, Listeners, _backlog
+from tests.support.logs import Expectation
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections over sockets of a port")
 
@@ -120,3 +123,21 @@ def test_both_families(listener: socket.socket) -> None:
     listeners.prepare(2)
     assert [sock.family for sock in listeners.of(1)] == [sock.family for sock in both]
     listeners.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("kind", ["per-worker", "reuse-port"])
+def test_socket_of_another_user_is_shared(
+    listener: socket.socket, kind: Literal["per-worker", "reuse-port"], expect_log: Callable[..., Expectation]
+) -> None:
+    expect_log("asynchttp.general", "all workers share one socket", count=1)
+    listeners = Listeners([listener], kind)
+    os.seteuid(65534)
+    try:
+        listeners.prepare(3)
+        assert listeners.kind == "shared"
+        assert listeners.take(2) == [listener]
+        socket.create_connection(listener.getsockname()).close()
+        assert queue(listener) == 1
+    finally:
+        os.seteuid(0)
