@@ -51,7 +51,7 @@ from asynchttp._forking import SignalQueue, warn_about_threads
 from asynchttp._listeners import Listeners
 from asynchttp._scoreboard import Figures, Scoreboard
 from asynchttp._worker import Order, Recycling, Worker, reopen_log_files
-from asynchttp.log import gen_log
+from asynchttp.log import app_log, gen_log
 
 __all__ = ["APPLICATION_FAILED", "Supervisor"]
 
@@ -506,7 +506,10 @@ class Supervisor:
 
     def _tell(self, event: str, pid: int) -> None:
         if self._on_event is not None:
-            self._on_event(event, pid)
+            try:
+                self._on_event(event, pid)
+            except Exception:  # a crew doesn't end because somebody can't take notes
+                app_log.error("Exception in callback %r", self._on_event, exc_info=True)
 
 
 def _backoff(failures: int) -> float:

@@ -14,7 +14,7 @@ from the master    ``h``        hand over: a replacement accepts on the same soc
                     ``c``        cut: end now, whatever is in progress
                     ``a``        accept on these sockets too: they come with it, and have no worker for a while
                    ``l``        open the log files again
-                    (its end)    the master has gone, however: as ``e``
+                    (its end)    the master has gone, however: as ``v``
 =================  ===========  ======================================================================================
 
 The worker's half is read by its loop, so a worker learns of its master's death as soon as its loop turns, also when
@@ -57,9 +57,9 @@ class Order(enum.Enum):
     HAND_OVER = b"h"
     """A replacement accepts on the same sockets. Finish what is in progress, and end with exit code 0."""
     LEAVE = b"v"
-    """The crew gets smaller: nobody will accept on these sockets any more."""
+    """Nobody will accept on these sockets any more: the crew gets smaller, or its supervisor has gone."""
     END = b"e"
-    """The whole server ends, or its supervisor has gone."""
+    """The whole server ends."""
     CUT = b"c"
     """End now."""
 
@@ -210,7 +210,7 @@ class Worker:
         if not words:
             self._loop.remove_reader(self._channel.fileno())
             gen_log.warning("worker %d (pid %d): the supervisor has gone, ending", self.task_id, os.getpid())
-            self._on_order(Order.END)
+            self._on_order(Order.LEAVE)
             return
         for word in words:
             if word == ord("l"):

@@ -94,6 +94,30 @@ async def test_crash_loop_of_fork_processes_is_tornados(loop_name: str) -> None:
         assert crew.process.stderr.count("restarting") == 10
 
 
+@_LINUX
+@pytest.mark.parametrize("loop_name", ["asyncio"])
+async def test_connections_of_a_place_without_worker_are_taken_by_another(loop_name: str) -> None:
+    """One of two workers dies again and again; its replacement waits longer and longer, its connections don't."""
+    with start_crew(loop_name, 2, start={"max_restarts": 100}) as crew:
+        await crew.started()
+        async with Load(crew.port, keep_alive=0, single=4) as load:
+            for births in range(2, 8):
+                await wait_until(lambda births=births: sum(place == 0 for place, _, _ in crew.born()) == births - 1)
+                os.kill([pid for place, pid, _ in crew.born() if place == 0][-1], signal.SIGKILL)
+            # Now it has 1.6 s to wait.
+            await load.reach(20)
+            load.longest = 0.0
+            served, killed = load.served, time.monotonic()
+            await wait_until(lambda: time.monotonic() - killed > 1.0)
+            assert sum(place == 0 for place, _, _ in crew.born()) == 6
+            assert load.longest < 1.0
+            assert load.served > served + 50
+            await crew.started(8)
+            await load.reach(100)
+        crew.process.send_signal(signal.SIGTERM)
+        await crew.ended(0)
+
+
 @pytest.mark.parametrize("loop_name", ["uvloop"])
 async def test_application_that_cannot_start_ends_all_with_3(loop_name: str, tmp_path: pathlib.Path) -> None:
     fail = tmp_path / "fail"
@@ -189,6 +213,7 @@ async def test_sigttin_and_sigttou_change_the_number(loop_name: str) -> None:
         await crew.ended(0)
 
 
+@pytest.mark.parametrize("loop_name", ["uvloop"])
 async def test_stuck_worker_is_found_and_replaced(loop_name: str) -> None:
     with start_crew(loop_name, 2, start={"worker_timeout": 1.0}) as crew:
         first = await crew.started()
@@ -215,6 +240,7 @@ async def test_busy_worker_is_not_stuck(loop_name: str) -> None:
         await crew.ended(0)
 
 
+@pytest.mark.parametrize("loop_name", ["asyncio"])
 async def test_sigquit_ends_at_once_with_all_stacks(loop_name: str) -> None:
     with start_crew(loop_name, 2) as crew:
         await crew.started()
@@ -250,7 +276,10 @@ async def test_sigusr1_opens_the_log_again(loop_name: str, tmp_path: pathlib.Pat
         await crew.ended(0)
 
 
-@pytest.mark.parametrize("recycling", [{"max_requests": 100, "max_requests_jitter": 20}, {"lifetime": 0.7}])
+@pytest.mark.parametrize(
+    ("loop_name", "recycling"),
+    [("asyncio", {"max_requests": 100, "max_requests_jitter": 20}), ("uvloop", {"lifetime": 0.7})],
+)
 async def test_recycling_loses_no_request(loop_name: str, recycling: dict[str, float]) -> None:
     with start_crew(loop_name, 2, start={"recycling": recycling}) as crew:
         first = await crew.started()
@@ -264,6 +293,7 @@ async def test_recycling_loses_no_request(loop_name: str, recycling: dict[str, f
         await crew.ended(0)
 
 
+@pytest.mark.parametrize("loop_name", ["asyncio"])
 async def test_worker_that_gets_sigterm_alone_is_replaced_first(loop_name: str) -> None:
     with start_crew(loop_name, 2) as crew:
         first = await crew.started()

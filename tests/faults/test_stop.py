@@ -40,7 +40,10 @@ async def test_shutdown_of_one_process_loses_no_request(loop_name: str) -> None:
         assert load.lost == []
 
 
-@pytest.mark.parametrize("shape", ["ioloop", "asyncio", "fork before"])
+@pytest.mark.parametrize(
+    ("loop_name", "shape"),
+    [("asyncio", "ioloop"), ("uvloop", "asyncio"), ("asyncio", "asyncio"), ("uvloop", "fork before")],
+)
 async def test_programs_of_each_shape_end_with_0(loop_name: str, shape: str) -> None:
     options = {"fork": "before"} if shape == "fork before" else {"loop": shape}
     with start_crew(loop_name, 2, **options) as crew:
@@ -106,6 +109,7 @@ async def test_every_phase_at_once(loop_name: str) -> None:
         assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize("loop_name", ["asyncio"])
 async def test_limit_cuts_what_is_not_over(loop_name: str) -> None:
     with start_crew(loop_name, 2, start={"graceful_timeout": 0.5}) as crew:
         await crew.started()
@@ -144,6 +148,7 @@ def _accepts(port: int) -> bool:
     return True
 
 
+@pytest.mark.parametrize("loop_name", ["uvloop"])
 async def test_lame_duck_says_so_and_serves(loop_name: str) -> None:
     with start_crew(loop_name, 2, start={"shutdown_delay": 1.0}) as crew:
         await crew.started()
@@ -175,7 +180,7 @@ async def test_workers_end_with_a_master_that_is_killed(loop_name: str) -> None:
         assert load.lost == []
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("loop_name", "workers"), [("asyncio", 2), ("uvloop", 2), ("asyncio", 0)])
 async def test_nothing_to_complain_about_in_development_mode(loop_name: str, workers: int) -> None:
     """No ResourceWarning, nothing never awaited or never retrieved, from the first request to the end."""
     with start_crew(loop_name, workers, devmode=True) as crew:
