@@ -104,16 +104,11 @@ async def test_connections_of_a_place_without_worker_are_taken_by_another(loop_n
             for births in range(2, 8):
                 await wait_until(lambda births=births: sum(place == 0 for place, _, _ in crew.born()) == births - 1)
                 os.kill([pid for place, pid, _ in crew.born() if place == 0][-1], signal.SIGKILL)
-            # Now it has 1.6 s to wait.
-            await load.reach(20)
+            # Now it has 1.6 s to wait, and half of the connections come to its socket.
             load.longest = 0.0
-            served, killed = load.served, time.monotonic()
-            await wait_until(lambda: time.monotonic() - killed > 1.0)
-            assert sum(place == 0 for place, _, _ in crew.born()) == 6
-            assert load.longest < 1.0
-            assert load.served > served + 50
             await crew.started(8)
-            await load.reach(100)
+            await load.reach(50)
+            assert load.longest < 1.2
         crew.process.send_signal(signal.SIGTERM)
         await crew.ended(0)
 
