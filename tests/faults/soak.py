@@ -34,9 +34,11 @@ from tests.support.rawclient import RawClient, RawResponse
 
 #: Seconds without a sign of life in which a worker counts as stuck.
 _WORKER_TIMEOUT = 2.0
-#: Seconds behind a fault in which a request may be lost: the first for a busy machine, the second for a worker that
-#: must be found, gets a second to die, and has a queue that its successor serves.
-_SHADOWS = {"kill": 1.0, "stop": _WORKER_TIMEOUT + 4.0}
+#: Seconds that a worker gets to finish; one that is stopped then is killed a second later.
+_GRACEFUL_TIMEOUT = 5.0
+#: Seconds behind a fault in which it may cost requests: of a worker that is killed at once, but for a busy machine; of
+#: a stopped one when it is found, or when it doesn't hand over to the replacement that it was about to get.
+_SHADOWS = {"kill": 1.0, "stop": _WORKER_TIMEOUT + _GRACEFUL_TIMEOUT + 3.0}
 
 
 @dataclasses.dataclass
@@ -181,7 +183,7 @@ async def behave(crew: Crew, score: Score, behaviours: tuple[Behaviour, ...], en
             score.wrong.append(f"{behaviour.__name__}: {error}")
         except (OSError, EOFError, TimeoutError) as error:
             if good:
-                score.lost.append((time.monotonic(), f"{behaviour.__name__}: {error!r}"))
+                score.lost.append((time.monotonic(), f"{behaviour.__name__}: {error!r:.150}"))
 
 
 async def shake(crew: Crew, score: Score, end: float) -> None:
@@ -247,7 +249,7 @@ def report(name: str, score: Score, samples: Samples) -> bool:
 
 
 async def soak(seconds: float, loop_name: str, clients: int) -> bool:
-    start = {"worker_timeout": _WORKER_TIMEOUT, "graceful_timeout": 5.0, "max_restarts": 10_000}
+    start = {"worker_timeout": _WORKER_TIMEOUT, "graceful_timeout": _GRACEFUL_TIMEOUT, "max_restarts": 10_000}
     with start_crew(loop_name, 2) as steady, start_crew(loop_name, 2, start=start) as shaken:
         await steady.started()
         await shaken.started()
