@@ -54,6 +54,8 @@ class Style(NamedTuple):
     start: Start
     #: at its head; otherwise when its body is complete
     at_head: bool
+    #: the handlers that wait for something, with the request of each
+    running: "dict[ServerRequest, asyncio.Task[None]] | None" = None
 
 
 def style_of(
@@ -64,14 +66,17 @@ def style_of(
     Raises: :exc:`TypeError` for something that can't handle requests.
     """
     check_handler(handler, stream_request_body)
+    # Asyncio holds its tasks weakly.
+    running: dict[ServerRequest, asyncio.Task[None]] = {}
     if isinstance(handler, Starter):
-        return Style(handler.starter(loop, _runner(loop, returns=False)), True)
+        return Style(handler.starter(loop, _runner(loop, running, returns=False)), True, running)
     if is_delegate(handler):
         return delegate_style(handler, decompress)
+    run = _runner(loop, running)
     if stream_request_body:
-        return Style(_streaming_style(handler, loop, decompress), True)
-    start = _coroutine_style(handler, loop) if _is_coroutine_function(handler) else _callback_style(handler, loop)
-    return Style(_decompressing(start) if decompress else start, False)
+        return Style(_streaming_style(handler, loop, run, decompress), True, running)
+    start = _coroutine_style(handler, run) if _is_coroutine_function(handler) else _callback_style(handler, run)
+    return Style(_decompressing(start) if decompress else start, False, running)
 
 
 def check_handler(handler: Any, stream_request_body: bool = False) -> None:
@@ -111,9 +116,9 @@ def delegate_style(delegate: Any, decompress: bool = False) -> Style:
     return Style(start, True)
 
 
-def _streaming_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventLoop, decompress: bool) -> Start:
-    run = _runner(loop)
-
+def _streaming_style(
+    handler: Callable[[Any], Any], loop: asyncio.AbstractEventLoop, run: Run, decompress: bool
+) -> Start:
     def start(request: ServerRequest) -> None:
         engine = request.engine
         chunks = request.chunks = BodyChunks(loop, functools.partial(engine.want_body, request))
@@ -152,7 +157,7 @@ def _is_coroutine_function(handler: Any) -> bool:
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
 
 
-def _callback_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventLoop) -> Start:
+def _callback_style(handler: Callable[[Any], Any], run: Run) -> Start:
     def start(request: ServerRequest) -> None:
         result = handler(request)
         if result is not None and inspect.isawaitable(result):  # a plain function that returns a coroutine
@@ -160,23 +165,23 @@ def _callback_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventLo
                 return  # ``return request.respond(...)``: nobody has to wait for that
             run(request, result)
 
-    run = _runner(loop)
     return start
 
 
-def _coroutine_style(handler: Callable[[Any], Any], loop: asyncio.AbstractEventLoop) -> Start:
-    run = _runner(loop)
-
+def _coroutine_style(handler: Callable[[Any], Any], run: Run) -> Start:
     def start(request: ServerRequest) -> None:
         run(request, handler(request))
 
     return start
 
 
-def _runner(loop: asyncio.AbstractEventLoop, *, returns: bool = True) -> Run:
-    """A function that runs an awaitable as the task of a request, whose response is its result, if it ``returns``."""
-    # Asyncio holds its tasks weakly.
-    running: dict[ServerRequest, asyncio.Task[None]] = {}
+def _runner(
+    loop: asyncio.AbstractEventLoop, running: "dict[ServerRequest, asyncio.Task[None]]", *, returns: bool = True
+) -> Run:
+    """A function that runs an awaitable as the task of a request, which is in ``running`` while it waits.
+
+    Its result is the response, if it ``returns``.
+    """
     create: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
         # A handler that doesn't wait ends inside this call, and costs no turn of the loop.

@@ -42,6 +42,9 @@ class Engine(Protocol):
     params: HTTP1ConnectionParameters
     context: Context
 
+    @property
+    def draining(self) -> asyncio.Event: ...
+
     def respond(
         self, exchange: "ServerRequest", body: Any, status: int, headers: Headers
     ) -> "asyncio.Future[None]": ...
@@ -85,6 +88,8 @@ class Engine(Protocol):
     def answering(self, exchange: "ServerRequest") -> bool: ...
 
     def abandon(self, exchange: "ServerRequest") -> None: ...
+
+    def give_up(self, exchange: "ServerRequest") -> None: ...
 
     def handler_failed(self, exchange: "ServerRequest", error: BaseException) -> None: ...
 
@@ -307,6 +312,15 @@ class Exchange(HTTPConnection):
     def closed(self) -> bool:
         """Whether the client has gone."""
         return self._engine.stream.closed()
+
+    @property
+    def draining(self) -> asyncio.Event:
+        """Set when the server begins to end; the same for all its connections.
+
+        A handler whose response has no end of its own looks at it, or waits for it, and ends; what isn't over at the
+        end of :meth:`HTTPServer.shutdown`'s time is cut. Take it before :meth:`detach`.
+        """
+        return self._engine.draining
 
     @tells_when_written(at=3)
     def write_headers(

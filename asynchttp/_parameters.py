@@ -33,6 +33,8 @@ class HTTP1ConnectionParameters:
     linger_size: int = 262144
     #: take a bare LF as line end in the heads of very old clients that send nothing else; never in chunked framing
     allow_bare_lf: bool = False
+    #: cancel a coroutine handler whose client goes away before it has answered
+    cancel_on_disconnect: bool = False
 
     #: of a client: ``header_timeout`` where it was given; a response may be long in coming
     response_timeout: float | None = dataclasses.field(init=False, default=None)

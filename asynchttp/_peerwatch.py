@@ -10,7 +10,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["lost", "probe", "unacknowledged"]
+__all__ = ["lost", "probe", "unacknowledged", "unread"]
 
 #: Seconds between the questions that the kernel asks a peer which closed its side, and how many it doesn't answer
 #: before it counts as lost. A peer that closed both sides says so as soon as its own kernel forgets the connection:
@@ -24,10 +24,19 @@ def unacknowledged(sock: Any) -> int:
 
     It may hold megabytes, and asks for more only when a third has gone: hours, for a slow reader that lives.
     """
+    return _count(sock, "TIOCOUTQ")
+
+
+def unread(sock: Any) -> int:
+    """Octets of the peer that the kernel holds for us; 0 where it doesn't tell."""
+    return _count(sock, "FIONREAD")
+
+
+def _count(sock: Any, which: str) -> int:
     if fcntl is None or sock is None:
         return 0
     try:
-        size: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        size: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), getattr(termios, which), b"\0\0\0\0"))[0]
     except OSError:
         return 0
     return size

@@ -397,7 +397,9 @@ class ResponseWriter:
             ):
                 self._raw = None
                 return self._put(data)
-            self._raw = raw.RawResponse(exchange.method or "")
+            # A server that is made without keep-alive leaves the head as it is; one that ends tells its client.
+            surprise = exchange.tail.keep_alive and not self._keep_alive and self._sweep.draining.is_set()
+            self._raw = raw.RawResponse(exchange.method or "", announce_close=surprise)
             self._remember_raw(data)
         data = self._framed(exchange, data)
         if not data:
@@ -582,6 +584,15 @@ class ResponseWriter:
         """The handler was cancelled: its client can only be told by the end of the connection."""
         if self.answering(exchange):
             self._explain(_reasons.HANDLER_CANCELLED, "Handler was cancelled: %s", summary(exchange))
+            self._cut(exchange)
+
+    def give_up(self, exchange: ServerRequest) -> None:
+        """The handler takes too long: ``503`` if nothing has gone out, a cut connection else."""
+        if not self.answering(exchange):
+            return
+        if self._writing is _W_HEAD:
+            self._apologize(exchange, 503, "Service Unavailable")
+        else:
             self._cut(exchange)
 
     def set_close_callback(self, exchange: ServerRequest, callback: Callable[[], Any] | None) -> None:

@@ -34,6 +34,8 @@ class Sweep:
         #: seconds by which the last tick was late: how long the loop was busy with something else
         self.lag = 0.0
         self._due = 0.0
+        #: set when the server begins to end: what goes on for ever should come to its end
+        self.draining = asyncio.Event()
         self._renew()
 
     def _renew(self) -> None:

@@ -27,6 +27,7 @@ What must never happen: an octet of one exchange in the response of another; a h
 whole and valid; two requests of one connection in progress.
 """
 
+import asyncio
 import enum
 from collections import Counter
 from collections.abc import Callable
@@ -99,6 +100,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         "_on_close",
         "_pauses",
         "_position",
+        "_running",
         "_searched",
         "_stalled_since",
     )
@@ -153,7 +155,9 @@ class HTTP1ServerConnection(RequestBodyReader):
         """
         if refusals is not None:
             self._refusals = refusals
-        self._start, self._at_head = style
+        self._start, self._at_head = style.start, style.at_head
+        # The tasks of handlers, if they are to be cancelled when the client goes.
+        self._running = style.running if self.params.cancel_on_disconnect else None
         self._on_close = on_close
         self._sweep = sweep
         sweep.add(self)  # first: it may have to set the clock
@@ -417,7 +421,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         self._reading = _R_CLOSED
         self._writing = _W_CLOSED
         # Forgotten, or the two would keep each other: _claim knows what it means.
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
         self._drop_input()
         self._out = []
         self._drop_body()
@@ -428,8 +432,16 @@ class HTTP1ServerConnection(RequestBodyReader):
             if not waiter.done():
                 waiter.set_exception(StreamClosedError(real_error=exc))
                 waiter.exception()  # nobody has to look
-        self._tell_close()
+        self._client_left(exchange)
         self._on_close(self)
+
+    def _client_left(self, exchange: ServerRequest | None) -> None:
+        """Nobody waits for the answer to ``exchange`` any more."""
+        self._tell_close()
+        if self._running is not None and exchange is not None:
+            running, self._running = self._running, None
+            if (task := running.get(exchange)) is not None:
+                task.cancel()
 
     # -- pausing and time ------------------------------------------------------------------------------------------
 
@@ -498,7 +510,7 @@ class HTTP1ServerConnection(RequestBodyReader):
             if elapsed > params.header_timeout:
                 self.stream.close()
         elif self._eof_since is not None and now - self._eof_since > _HALF_CLOSED_GRACE:
-            self._tell_close()
+            self._client_left(self._exchange)
             self.stream.peer_has_gone()
             if _peerwatch.lost(self.stream.socket):
                 self.stream.close()
@@ -506,6 +518,30 @@ class HTTP1ServerConnection(RequestBodyReader):
     def in_flight(self) -> bool:
         """Whether a request is being received or answered."""
         return self._exchange is not None or self._head_request is not None
+
+    # -- the end of the server -------------------------------------------------------------------------------------
+
+    @property
+    def draining(self) -> "asyncio.Event":
+        """Set when the server begins to end."""
+        return self._sweep.draining
+
+    def last_exchange(self, params: HTTP1ConnectionParameters) -> None:
+        """Go on by ``params``, which allow no keep-alive: the next response that begins is the last."""
+        self.params = params
+        if self._writing is _W_HEAD:
+            self._keep_alive = False
+        self._raw_memo_size = -1  # a raw response has to be looked at, to tell in it that it is the last
+
+    def waiting_since(self) -> float | None:
+        """Since when nothing has come of a next request, by the sweep's clock; ``None``: something is in progress."""
+        if self._reading is _R_HEAD and not self._input and self._pauses is _NO_PAUSE:
+            return self._since
+        return None
+
+    def octets_wait(self) -> bool:
+        """Whether the kernel holds octets of the client that weren't read yet."""
+        return _peerwatch.unread(self.stream.socket) > 0
 
     # -- the end of an exchange ------------------------------------------------------------------------------------
 

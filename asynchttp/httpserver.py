@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import dataclasses
 import os
 import socket
 import ssl
@@ -13,10 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
-from asynchttp import _dispatch, netutil
+from asynchttp import _dispatch, _limits, netutil, process
 from asynchttp._accesslog import AccessLog
 from asynchttp._admin import Admin, check_health_path, with_health_path
 from asynchttp._context import PeerContext
+from asynchttp._dispatch import Style
 from asynchttp._figures import Crew, Figures, Publisher, Stats
 from asynchttp._interfaces import HTTPConnection as ResponseConnection
 from asynchttp._interfaces import HTTPMessageDelegate, HTTPServerConnectionDelegate
@@ -32,6 +34,10 @@ from asynchttp.tcpserver import TCPServer
 from asynchttp.util import Configurable
 
 __all__ = ["AccessLog", "HTTPConnection", "HTTPRequest", "HTTPServer", "Observer", "Outcome"]
+
+#: Seconds that a connection gets for a first or next request while the server ends. A client that has its response is
+#: about to send another: it mustn't find the connection closed.
+_LAST_CHANCE = 1.0
 
 
 class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
@@ -63,6 +69,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         linger_timeout, linger_size: for how many seconds, and octets, a client may go on sending behind the last word
             that was said to it. They are read and dropped, so that it sees that word; default 1 and 256 KiB. A body of
             at most ``linger_size`` that its handler didn't read is dropped, and the connection lives on.
+        max_connections: open connections, above which accepting rests and the kernel queues; default: no limit.
+        limit_concurrency: requests in progress, above which the next is answered by ``503``; default: no limit.
+        handler_timeout: seconds for a handler, from the start of a request to the end of its response, then ``503``, or
+            a cut connection if its head is out; a coroutine is cancelled. Default: no limit.
+        cancel_on_disconnect: cancel a coroutine handler whose client goes away before it has answered; default: it runs
+            to its end, and can ask ``request.connection.closed`` or set a close callback.
         trusted_downstream: addresses of proxies to skip in ``X-Forwarded-For``.
         allow_bare_lf: serve very old clients, all of whose line ends in a request head are a bare LF (RFC 9112 §2.2).
             A head with both kinds is refused all the same, and so is a bare LF in chunked framing. Not behind a proxy,
@@ -127,6 +139,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         observers: Iterable[Any] = (),
         stats: bool = False,
         health_path: str | None = None,
+        max_connections: int | None = None,
+        limit_concurrency: int | None = None,
+        handler_timeout: float | None = None,
+        cancel_on_disconnect: bool = False,
         io_loop: Any = None,
     ) -> None:
         TCPServer.__init__(
@@ -152,13 +168,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             write_timeout=write_timeout or default.write_timeout,
             linger_timeout=default.linger_timeout if linger_timeout is None else linger_timeout,
             linger_size=default.linger_size if linger_size is None else linger_size,
+            cancel_on_disconnect=cancel_on_disconnect,
             allow_bare_lf=allow_bare_lf,
         )
         self._connections: set[HTTP1ServerConnection] = set()
         self._sweep: Sweep | None = None
         self._style: Any = None
-        #: set while the server is about to stop: it isn't :attr:`ready` any more, but serves as before
-        self.draining = False
         self._accepted_count = 0
         self._refusals: Counter[str] = Counter()
         if health_path is not None:
@@ -170,6 +185,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self._observers.add(self._stats)
         if access_log is not None:
             self._observers.add(AccessLog(access_log))
+        self._max_connections = max_connections
+        self._limit_concurrency = limit_concurrency
+        self._handler_timeout = handler_timeout
 
     @property
     def no_keep_alive(self) -> bool:
@@ -187,19 +205,30 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if self._sweep is None:
             assert self.io_loop is not None
             loop = self.io_loop.asyncio_loop
-            self._sweep = Sweep(loop, self.conn_params.shortest_limit)
-            self._style = self._make_style(loop)
+            shortest = self.conn_params.shortest_limit
+            self._sweep = Sweep(loop, min(shortest, self._handler_timeout or shortest))
+            self._style = self._make_style(loop, self._sweep)
 
-    def _make_style(self, loop: asyncio.AbstractEventLoop) -> _dispatch.Style:
+    def _make_style(self, loop: asyncio.AbstractEventLoop, sweep: Sweep) -> Style:
         style = _dispatch.style_of(
             self._handler(),
             loop,
             decompress=self.conn_params.decompress,
             stream_request_body=self._stream_request_body,
         )
+        style = self._limited(style, sweep)
         if self._health_path is not None:
             style = with_health_path(style, self._health_path, lambda: self.ready)
         return self._observers.announcing(style)
+
+    def _limited(self, style: Style, sweep: Sweep) -> Style:
+        """``style`` within the limits that were asked for."""
+        if self._handler_timeout is not None:
+            style = _limits.limit_time(style, self._handler_timeout, sweep)
+        if self._limit_concurrency is not None:
+            style = _limits.limit_concurrency(style, self._limit_concurrency)
+        worker = process.worker()
+        return style if worker is None else _limits.retire_after(style, worker)
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         """Serve HTTP on a stream."""
@@ -214,10 +243,14 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             connection = HTTP1ServerConnection(stream, self.conn_params, context)
         self._accepted_count += 1
         self._connections.add(connection)
+        if self._max_connections is not None:
+            self._rest_accepting(len(self._connections) >= self._max_connections)
         connection.serve(self._style, self._sweep, self._closed, self._refusals)
 
     def _closed(self, connection: HTTP1ServerConnection) -> None:
         self._connections.discard(connection)
+        if self._accepting_rests and len(self._connections) < (self._max_connections or 0):
+            self._rest_accepting(False)
         tell(self._observers.closes, connection)
         self.on_close(connection)
 
@@ -241,12 +274,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self._observers.add(observer)
         if self._style is not None:
             assert self.io_loop is not None
-            self._style = self._make_style(self.io_loop.asyncio_loop)
-
-    @property
-    def ready(self) -> bool:
-        """Whether the server accepts connections, and isn't about to stop."""
-        return bool(self._sockets) and not self.draining
+            assert self._sweep is not None
+            self._style = self._make_style(self.io_loop.asyncio_loop, self._sweep)
 
     def stats(self) -> dict[str, float]:
         """What the server counts, by name.
@@ -300,6 +329,30 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             return {**counters, **gauges}
 
         return Admin(lambda: self.ready, figures)
+
+    # -- a graceful end ----------------------------------------------------------------------------------------------
+
+    def _begin_drain(self) -> None:
+        self.conn_params = dataclasses.replace(self.conn_params, no_keep_alive=True)
+        for connection in self._connections:
+            connection.last_exchange(self.conn_params)
+        if self._sweep is not None:
+            self._sweep.draining.set()
+
+    def _drain(self) -> bool:
+        if self._sweep is not None:
+            assert self.io_loop is not None
+            # A time by the sweep's clock may be that of the tick before.
+            limit = self.io_loop.asyncio_loop.time() - _LAST_CHANCE - self._sweep.period
+            for connection in list(self._connections):
+                since = connection.waiting_since()
+                if since is not None and since < limit and not connection.octets_wait():
+                    connection.stream.close()
+        return not self._connections and not (self._style and self._style.running)
+
+    def _cut(self) -> None:
+        for connection in list(self._connections):
+            connection.stream.close()
 
     async def close_all_connections(self) -> None:
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""

@@ -231,6 +231,16 @@ class IOLoop(Configurable):
         Raises:
             RuntimeError: this loop, or another one of this thread, is running already; or this one is closed.
         """
+        self._in_start = True
+        try:
+            self._run()
+        finally:
+            self._in_start = False
+
+    #: :meth:`start` runs the loop, and nothing else.
+    _in_start = False
+
+    def _run(self) -> None:
         if self.asyncio_loop.is_running():
             raise RuntimeError("IOLoop is already running")
         _loops.claim_process_loop(self.asyncio_loop)
@@ -248,6 +258,12 @@ class IOLoop(Configurable):
             self.asyncio_loop.call_soon_threadsafe(_nothing)
         else:
             self._call_soon_threadsafe(self.asyncio_loop.stop)
+
+    def stop_start(self) -> bool:
+        """``stop``, if the loop is run by ``start``; tell whether it is."""
+        if self._in_start:
+            self.stop()
+        return self._in_start
 
     def running(self) -> bool:
         """Tell whether the loop runs."""
@@ -315,7 +331,7 @@ class IOLoop(Configurable):
         start = self.asyncio_loop.call_soon(run)
         limit = None if timeout is None else self.asyncio_loop.call_later(timeout, give_up)
         try:
-            self.start()
+            self._run()
         finally:
             # An exception such as KeyboardInterrupt may have come first.
             start.cancel()

@@ -308,7 +308,7 @@ def accept_queue_length(sock: socket.socket) -> int | None:
 class _Acceptor:
     """One listener on one loop. "How accepting works" at the top of the module is about this class."""
 
-    __slots__ = ("_callback", "_fd", "_io_loop", "_pause", "_registration", "_resume_timer", "_sock")
+    __slots__ = ("_callback", "_fd", "_io_loop", "_pause", "_registration", "_resting", "_resume_timer", "_sock")
 
     _last_warning = float("-inf")  # of the process, on the monotonic clock
     pauses = 0  # of the process, too: what is short is short for all of its listeners
@@ -320,6 +320,8 @@ class _Acceptor:
         self._io_loop = io_loop
         self._pause = 0.0
         self._resume_timer: object | None = None
+        # The server wants no more for now.
+        self._resting = False
         sock.setblocking(False)
         io_loop.add_handler(sock, self._on_readable, IOLoop.READ)
         self._registration = io_loop._handlers[self._fd]
@@ -330,6 +332,12 @@ class _Acceptor:
             self._resume_timer = None
         if self._is_registered():
             self._io_loop.remove_handler(self._fd)
+
+    def rest(self, rest: bool) -> None:
+        """Accept nothing for now, also not in this turn; or go on.  The kernel queues meanwhile."""
+        self._resting = rest
+        if self._is_registered() and self._resume_timer is None:
+            self._io_loop.update_handler(self._fd, 0 if rest else IOLoop.READ)
 
     def _is_registered(self) -> bool:
         # By identity: the number, and even the socket, may have been registered anew by somebody else.
@@ -355,7 +363,7 @@ class _Acceptor:
                 # descriptor under a transport is worse. If nobody kept it, it goes with its last reference.
                 self._io_loop.handle_callback_exception(self._callback)
             del connection, address
-            if not self._is_registered():
+            if self._resting or not self._is_registered():
                 return
 
     def _rest(self, error: OSError) -> None:
@@ -382,7 +390,7 @@ class _Acceptor:
         if self._is_registered():
             if self._sock.fileno() == -1:
                 self.remove()
-            else:
+            elif not self._resting:
                 self._io_loop.update_handler(self._fd, IOLoop.READ)
 
 

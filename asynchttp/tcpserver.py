@@ -5,11 +5,16 @@ import inspect
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from asynchttp import netutil, process
+from asynchttp._crewserver import obey
+from asynchttp._drain import Drain
 from asynchttp._legacy.arguments import accepts_io_loop
+from asynchttp._listeners import Kind, Listeners
+from asynchttp._supervisor import Supervisor
+from asynchttp._worker import Recycling
 from asynchttp.ioloop import IOLoop
 from asynchttp.iostream import IOStream, SSLIOStream
 from asynchttp.log import app_log
@@ -52,8 +57,10 @@ class TCPServer:
         self.io_loop: IOLoop | None = io_loop
         self._ssl_context: ssl.SSLContext | None = None
         self._sockets: dict[int, socket.socket] = {}
-        self._removers: dict[int, Callable[[], None]] = {}
+        self._acceptors: dict[int, netutil._Acceptor] = {}
         self._pending: list[socket.socket] = []
+        # Listeners that nobody else accepts on, as far as we know: those that this object opened.
+        self._own: set[int] = set()
         self._started = False
         # Asyncio holds its tasks weakly.
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -79,7 +86,7 @@ class TCPServer:
 
         Raises: :exc:`OSError` when the port is in use or the address isn't ours.
         """
-        self.add_sockets(netutil.bind_sockets(port, address, family, backlog, flags, reuse_port))
+        self.add_sockets(self._bind(port, address, family, backlog, flags, reuse_port))
 
     def bind(
         self,
@@ -98,19 +105,49 @@ class TCPServer:
         if isinstance(flags, bool):
             reuse_port = flags
             flags = None
-        sockets = netutil.bind_sockets(port, address, family, backlog, flags, reuse_port)
+        sockets = self._bind(port, address, family, backlog, flags, reuse_port)
         if self._started:
             self.add_sockets(sockets)
         else:
             self._pending.extend(sockets)
 
-    def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
+    def _bind(self, *where: Any) -> list[socket.socket]:
+        sockets = netutil.bind_sockets(*where)
+        self._own.update(sock.fileno() for sock in sockets)
+        return sockets
+
+    def start(
+        self,
+        num_processes: int | None = 1,
+        max_restarts: int | None = None,
+        *,
+        listeners: Kind | None = None,
+        graceful_timeout: float = 30.0,
+        shutdown_delay: float = 0.0,
+        restart_window: float = 120.0,
+        worker_timeout: float | None = None,
+        recycling: Recycling | None = None,
+    ) -> None:
         """Accept on what was bound; with more than one process, fork them first.
 
         Args:
             num_processes: ``None`` or 0: one for each core. With more than one this call returns in the children only,
-                and must come before any loop runs.
-            max_restarts: of children that died, before the parent gives up; ``None``: 100.
+                and must come before any loop runs. The parent supervises them, obeys signals (SIGTERM and SIGINT stop
+                without losing a request, SIGHUP replaces the children, SIGTTIN and SIGTTOU change their number) and
+                ends with exit code 0. A child's loop stops when it is told to end; one that ends by itself with exit
+                code 0 isn't replaced.
+            max_restarts: of children that died within 5 s of their start, within ``restart_window`` seconds, before
+                all end with exit code 1; ``None``: 20.
+            listeners: ``"per-worker"``: a socket for each process, which spreads connections best; ``"shared"``: one
+                for all; ``"reuse-port"``: each process opens its own. ``None``: the first where the kernel can
+                (Linux), else the second. What each costs: :mod:`asynchttp._listeners`.
+            graceful_timeout: seconds for what is in progress when a child is told to end.
+            shutdown_delay: seconds of full service before that, at the end of all, in which :attr:`ready` is false.
+            worker_timeout: seconds for which a child's loop may be stuck before its stack is logged, and it is killed
+                and replaced; ``None``: for ever.
+            recycling: when children are replaced by fresh ones.
+
+        With one process nothing but accepting begins: signals are the program's.
 
         Raises: :exc:`AssertionError` the second time.
         """
@@ -119,17 +156,32 @@ class TCPServer:
         self._started = True
         if num_processes != 1:
             self._take_listeners_back()
-            process.fork_processes(num_processes, max_restarts)
+            supervisor = Supervisor(
+                None,
+                process.number_of_processes(num_processes),
+                Listeners(
+                    self._pending, listeners, exclusive=self._own.issuperset(sock.fileno() for sock in self._pending)
+                ),
+                graceful_timeout=graceful_timeout,
+                shutdown_delay=shutdown_delay,
+                max_restarts=20 if max_restarts is None else max_restarts,
+                restart_window=restart_window,
+                ready_timeout=None,
+                worker_timeout=worker_timeout,
+                recycling=recycling,
+                replace_finished=False,
+            )
+            self._pending = process.fork_crew(supervisor).sockets
         sockets, self._pending = self._pending, []
         self.add_sockets(sockets)
 
     def _take_listeners_back(self) -> None:
         """Undo ``listen``, which many programs call before ``start(n)``: each child accepts on a loop of its own."""
         for fd, sock in self._sockets.items():
-            self._removers[fd]()
+            self._acceptors[fd].remove()
             self._pending.append(sock)
         self._sockets.clear()
-        self._removers.clear()
+        self._acceptors.clear()
         self.io_loop = None
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
@@ -141,7 +193,10 @@ class TCPServer:
         for sock in sockets:
             fd = sock.fileno()
             self._sockets[fd] = sock
-            self._removers[fd] = netutil.add_accept_handler(sock, self._accepted, self.io_loop)
+            self._acceptors[fd] = acceptor = netutil._Acceptor(sock, self._accepted, self.io_loop)
+            acceptor.rest(self._accepting_rests)
+        if (worker := process.worker()) is not None:
+            obey(worker, self.io_loop, self)
 
     def add_socket(self, socket: socket.socket) -> None:
         """Accept on one listening socket."""
@@ -156,13 +211,85 @@ class TCPServer:
         """Accept no more, and close the listening sockets.  Open connections live on; :meth:`listen` may come again."""
         for fd, sock in self._sockets.items():
             if sock.fileno() == fd:
-                self._removers[fd]()
+                self._acceptors[fd].remove()
                 sock.close()
         for sock in self._pending:
             sock.close()
         self._sockets.clear()
-        self._removers.clear()
+        self._acceptors.clear()
         self._pending.clear()
+        self._own.clear()
+
+    # -- accepting ---------------------------------------------------------------------------------------------------
+
+    _accepting_rests = False
+
+    def _rest_accepting(self, rest: bool) -> None:
+        """Leave new connections to the kernel's queues, or go on accepting."""
+        if rest is not self._accepting_rests:
+            self._accepting_rests = rest
+            for acceptor in self._acceptors.values():
+                acceptor.rest(rest)
+
+    # -- a graceful end ----------------------------------------------------------------------------------------------
+
+    _ending = False
+    _drain_of_this: Drain | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether connections are accepted, and :meth:`shutdown` hasn't begun: what a balancer should be told."""
+        return bool(self._sockets) and not self._ending
+
+    async def shutdown(
+        self, timeout: float | None = None, *, delay: float = 0.0, exclusive: bool | None = None
+    ) -> None:
+        """End without losing anything: accept no more, but who waits already is served; finish what is in progress.
+
+        Args:
+            timeout: seconds for what is in progress, then it is cut; ``None``: no limit. 0 cuts at once.
+            delay: seconds of full service before that, in which :attr:`ready` is false.
+            exclusive: whether nobody else accepts, or will accept, on these listeners. Then (on Linux) handshakes that
+                begin now are ignored, so that none is cut in its middle. ``None``: true of those that :meth:`listen`
+                and :meth:`bind` opened.
+
+        May be called again, to give less time. Cancelling stops the waiting, not the end. The server can't be used
+        again. What it finishes: here, coroutines of :meth:`handle_stream`; of an HTTP server, requests.
+        """
+        self._ending = True
+        if self._drain_of_this is None:
+            own = self._own
+            self._drain_of_this = Drain(
+                self, timeout, delay, lambda sock: sock.fileno() in own if exclusive is None else exclusive
+            )
+        else:
+            self._drain_of_this.limit(timeout)
+        await self._drain_of_this.wait()
+
+    def _adopt(self, sock: socket.socket) -> None:
+        """Accept on a socket of a neighbour that has gone."""
+        self.add_sockets([sock])
+
+    def _stop_polling(self) -> list[socket.socket]:
+        sockets = self.sockets
+        for acceptor in self._acceptors.values():
+            acceptor.remove()
+        self._sockets.clear()
+        self._acceptors.clear()
+        self._pending.clear()
+        return sockets
+
+    def _begin_drain(self) -> None:
+        """Called once: from now on, connections only end."""
+
+    def _drain(self) -> bool:
+        return not self._tasks
+
+    def _cut(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+
+    # -- connections -------------------------------------------------------------------------------------------------
 
     def handle_stream(self, stream: IOStream, address: Any) -> Any:
         """Serve one connection; a subclass says how, as a plain method or a coroutine.
@@ -192,12 +319,17 @@ class TCPServer:
         return stream
 
     def _run(self, stream: IOStream, awaitable: Any) -> None:
-        """Keep a coroutine of ``handle_stream`` alive.  What it raises is logged, and closes its stream."""
+        """Keep a coroutine of ``handle_stream`` alive.
+
+        Its stream is closed if it is cancelled, or fails, which is logged.
+        """
         assert self.io_loop is not None
 
         def ended(future: "asyncio.Future[Any]") -> None:
             self._tasks.discard(future)
-            if not future.cancelled() and (error := future.exception()) is not None:
+            if future.cancelled():
+                stream.close()  # nobody serves it any more
+            elif (error := future.exception()) is not None:
                 app_log.error("Exception in callback %r", self.handle_stream, exc_info=error)
                 stream.close()
 

@@ -26,12 +26,19 @@ class _In(enum.IntEnum):
 
 
 class RawResponse:
-    """One response to a request with ``method``, fed as the handler writes it."""
+    """One response to a request with ``method``, fed as the handler writes it.
 
-    __slots__ = ("_decoder", "_head", "_in", "_left", "_method", "keep_alive", "length", "status")
 
-    def __init__(self, method: str) -> None:
+    Args:
+        announce_close: add ``Connection: close`` to a head that doesn't say it.
+    """
+
+    __slots__ = ("_announce_close", "_decoder", "_head", "_in", "_left", "_method", "keep_alive", "length", "status")
+
+    def __init__(self, method: str, announce_close: bool = False) -> None:
         self._method = method
+        # The connection will close behind the response, and the client has to be told.
+        self._announce_close = announce_close
         self._in = _In.HEAD
         self._head = bytearray()
         self._left = 0
@@ -88,8 +95,10 @@ class RawResponse:
             if told.status >= 200 or told.status == 101:
                 self._head = bytearray()
                 self._begin_body(told)
-                rest = data[end - kept :]
-                return data[: end - kept] + self.feed(rest) if rest else data
+                last, rest = data[: end - kept], data[end - kept :]
+                if self._announce_close and told.keep_alive and len(last) > 2:
+                    last = last[:-2] + b"Connection: close\r\n\r\n"
+                return last + self.feed(rest) if rest else last
             start = end  # it was interim: another head follows
         del head[:start]
         if len(head) > _MAX_HEAD_SIZE:

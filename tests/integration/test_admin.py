@@ -1,5 +1,6 @@
 """The pages for who operates a server: its health, and its figures as Prometheus reads them."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -36,12 +37,17 @@ async def test_alive_and_ready() -> None:
     async with run_both(Recorder()) as (running, admin):
         assert (await get(admin, "/livez")).status == 200
         assert (await get(admin, "/readyz")).status == 200
-        running.server.draining = True
+        ending = asyncio.create_task(running.server.shutdown(delay=60))
+        await asyncio.sleep(0)
         assert (await get(admin, "/readyz")).status == 503
         assert (await get(admin, "/livez")).status == 200
         assert (await get(running, "/")).status == 200
-        running.server.draining = False
-        assert (await get(admin, "/readyz")).status == 200
+        await running.server.shutdown(0)
+        await ending
+
+
+async def test_not_ready_when_stopped() -> None:
+    async with run_both(Recorder()) as (running, admin):
         running.server.stop()
         assert (await get(admin, "/readyz")).status == 503
 
@@ -82,12 +88,15 @@ async def test_health_on_the_applications_port(style: str) -> None:
     async with run_server(handler, health_path="/healthz", **options) as running:
         assert (await get(running, "/healthz")).body == b"ready\n"
         assert (await get(running, "/healthz", method="HEAD")).status == 200
-        running.server.draining = True
+        ending = asyncio.create_task(running.server.shutdown(delay=60))
+        await asyncio.sleep(0)
         assert (await get(running, "/healthz")).status == 503
         assert recorder.calls == []
         if style != "delegate":
             assert (await get(running, "/healthz?x")).status == 200
             assert recorder.paths == ["/healthz?x"]
+        await running.server.shutdown(0)
+        await ending
 
 
 @pytest.mark.parametrize("path", ["healthz", "/a b", "/a?b", "/ä", ""])

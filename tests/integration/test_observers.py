@@ -206,8 +206,8 @@ async def test_figures_of_connections() -> None:
 async def test_queue_of_a_listener() -> None:
     async with run_server(Recorder()) as running, contextlib.AsyncExitStack() as stack:
         server = running.server
-        for remove in server._removers.values():  # accept no more, keep listening
-            remove()
+        for acceptor in server._acceptors.values():  # accept no more, keep listening
+            acceptor.remove()
         for _ in range(3):
             await stack.enter_async_context(await running.connect())
         queues = [value for name, value in server.stats().items() if name.startswith("accept_queue_length")]

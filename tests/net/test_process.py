@@ -102,6 +102,10 @@ try:
 except RuntimeError as error:
     report("parent:", error)
     report(lives[0], "lives")
+    try:
+        os.wait()
+    except ChildProcessError:
+        report("nobody left")
     sys.exit(3)
 lives[0] += 1
 os._exit(1)
@@ -109,6 +113,7 @@ os._exit(1)
         assert exit_code == 3, err
         assert "parent: Too many child restarts, giving up" in lines
         assert f"{restarts + 1} lives" in lines
+        assert "nobody left" in lines
 
     def test_other_children_of_the_parent_are_no_matter(self) -> None:
         exit_code, lines, err = run("""
@@ -199,22 +204,45 @@ except ChildProcessError:
 """)
         assert exit_code == 0, err
         assert lines == [
-            "fork_processes() with 1 more threads alive: children may deadlock on their locks",
+            "forking workers with 1 more threads alive: children may deadlock on their locks",
             "no children",
         ]
 
-    def test_ignored_sigchld_is_an_error_that_says_so(self) -> None:
+    def test_ignored_sigchld_does_no_harm(self) -> None:
         exit_code, lines, err = run("""
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-try:
-    fork_processes(2)
-except RuntimeError as error:
-    report(error)
-    sys.exit(3)
-os._exit(0)
+number = fork_processes(2)
+lives[number] += 1
+report("child", number, signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN)
+os._exit(lives[number] < 2)
 """)
-        assert exit_code == 3, err
-        assert "2 children ended unseen: somebody else waits for them, or SIGCHLD is ignored" in lines
+        assert exit_code == 0, err
+        assert [line for line in lines if line.startswith("child")] == ["child 0 True"] * 2 + ["child 1 True"] * 2
+
+    def test_sigterm_ends_children_and_parent(self) -> None:
+        script = 'report("child", fork_processes(2)); time.sleep(30)'
+        with start_python("-c", _PRELUDE + script) as parent:
+            for number in range(2):
+                parent.wait_for_line(f"^child {number}$")
+            assert parent.stop() == 0
+            assert parent.stdout.count("killed by signal 15") == 2
+
+    def test_programs_own_handler_of_sigterm_stays(self) -> None:
+        script = """
+def bye(number, frame):
+    report("bye", task_id())
+    os._exit(0 if task_id() is None else 5)
+signal.signal(signal.SIGTERM, bye)
+number = fork_processes(1)
+report("child", number)
+os.read(process.worker().fileno(), 1)
+report("orphan")
+"""
+        with start_python("-c", _PRELUDE + script) as parent:
+            parent.wait_for_line("^child 0$")
+            assert parent.stop() == 0
+            parent.wait_for_line("^orphan$")
+            assert "bye None" in parent.stdout
 
     def test_children_can_see_that_the_parent_was_killed(self) -> None:
         script = """
@@ -223,7 +251,7 @@ lives[number] += 1
 if number == 1 and lives[1] == 1:
     os._exit(1)  # a replacement must see it too
 report("child", number)
-os.read(process._parent_alive_fd, 1)
+os.read(process.worker().fileno(), 1)
 report("orphan", number)
 os._exit(0)
 """
