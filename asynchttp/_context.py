@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from asynchttp import httputil, netutil
 from asynchttp._exchange import Context
+from asynchttp._proxied import ProxiedAddress
+from asynchttp._trust import AddressList
 from asynchttp.iostream import IOStream, SSLIOStream
 
 __all__ = ["PeerContext", "context_of"]
@@ -16,7 +18,7 @@ class PeerContext:
     """The peer of a connection; ``str()`` of it stands in log records.
 
     Attributes:
-        address: as :meth:`socket.socket.accept` gave it.
+        address: as :meth:`socket.socket.accept` gave it, or a :class:`~asynchttp._proxied.ProxiedAddress`.
         address_family: of the socket.
         remote_ip: of the peer; ``"0.0.0.0"`` for a UNIX socket, which has no address that could be taken for one.
         protocol: ``"http"`` or ``"https"``.
@@ -24,13 +26,16 @@ class PeerContext:
     Args:
         protocol: what a proxy before us speaks, if it doesn't say; default: what the stream does.
         xheaders: believe what a proxy says in X-Real-Ip, X-Forwarded-For, X-Scheme and X-Forwarded-Proto.
-        trusted_downstream: addresses of proxies to skip in X-Forwarded-For.
+        trusted_downstream: addresses and networks of proxies to skip in X-Forwarded-For.
+        trusted_proxies: peers whose ``xheaders`` are believed, and which are skipped likewise; ``None``: all, none.
+            UNIX sockets are always believed.
     """
 
     __slots__ = (
         "_local_address",
         "_orig_protocol",
         "_orig_remote_ip",
+        "_proxies",
         "_socket",
         "_trusted",
         "address",
@@ -47,6 +52,7 @@ class PeerContext:
         protocol: str | None = None,
         xheaders: bool = False,
         trusted_downstream: Iterable[str] = (),
+        trusted_proxies: AddressList | None = None,
     ) -> None:
         sock = self._socket = stream.socket
         self._local_address: tuple[str, int | None] | None = None
@@ -57,16 +63,22 @@ class PeerContext:
                 address = None
         self.address = address
         self.address_family = sock.family if sock is not None else None
-        if self.address_family in (socket.AF_INET, socket.AF_INET6) and address:
-            self.remote_ip = str(address[0])
-        else:
-            self.remote_ip = "0.0.0.0"
-        self.protocol = protocol or ("https" if isinstance(stream, SSLIOStream) else "http")
+        told = address.header if isinstance(address, ProxiedAddress) else None
+        if told is not None:
+            self.address_family = _family(told.source)
+        has_ip = self.address_family in (socket.AF_INET, socket.AF_INET6) and bool(address)
+        self.remote_ip = str(address[0]) if has_ip else "0.0.0.0"
+        is_secure = isinstance(stream, SSLIOStream) or (told is not None and told.over_tls)
+        self.protocol = protocol or ("https" if is_secure else "http")
         self._orig_remote_ip = self.remote_ip
         self._orig_protocol = self.protocol
+        believed = trusted_proxies is None or not has_ip or self.remote_ip in trusted_proxies
         #: whether :meth:`forwarded` has to be asked
-        self.believes_proxies = xheaders
-        self._trusted = frozenset(trusted_downstream)
+        self.believes_proxies = xheaders and believed
+        self._trusted = (
+            trusted_downstream if isinstance(trusted_downstream, AddressList) else AddressList(trusted_downstream)
+        )
+        self._proxies = trusted_proxies or _NOBODY
 
     def local_address(self) -> "tuple[str, int | None] | None":
         """Host and port at which the connection arrived; a path and ``None`` for a UNIX socket."""
@@ -85,7 +97,7 @@ class PeerContext:
         ip = self._orig_remote_ip
         for candidate in reversed(headers.get("X-Forwarded-For", ip).split(",")):
             ip = candidate.strip()
-            if ip not in self._trusted:
+            if ip not in self._trusted and ip not in self._proxies:
                 break
         ip = headers.get("X-Real-Ip", ip)
         protocol = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", self._orig_protocol))
@@ -98,7 +110,8 @@ class PeerContext:
     def __str__(self) -> str:
         if self.address_family in (socket.AF_INET, socket.AF_INET6):
             return self.remote_ip
-        return self.address.decode("utf-8", "replace") if isinstance(self.address, bytes) else str(self.address)
+        address = self.address[0] if isinstance(self.address, ProxiedAddress) else self.address
+        return address.decode("utf-8", "replace") if isinstance(address, bytes) else str(address)
 
 
 class _ForeignContext:
@@ -128,3 +141,13 @@ def context_of(stream: IOStream, context: Any = None) -> Context:
     if context is None:
         return PeerContext(stream)
     return context if isinstance(context, PeerContext) else _ForeignContext(context, PeerContext(stream))
+
+
+_NOBODY = AddressList()
+
+
+def _family(source: Any) -> int | None:
+    """The family of what a proxy told."""
+    if isinstance(source, tuple):
+        return socket.AF_INET6 if ":" in source[0] else socket.AF_INET
+    return getattr(socket, "AF_UNIX", None)

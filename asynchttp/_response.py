@@ -280,7 +280,7 @@ class ResponseWriter:
         if not names.isdisjoint(("content-length", "transfer-encoding")):
             raise ValueError("respond() sets Content-Length itself; use connection.write_headers for other framings")
         encoded = serializer.encode_fields(fields)
-        own = b"" if "date" in names else self._sweep.date_line
+        own = self._sweep.date_line if names.isdisjoint(("date", "server")) else self._sweep.lines_beside(names)
         has_body = serializer.may_have_body(exchange.method or "", status)
         if self._reading is not _R_DONE and not self._can_drain():
             self._keep_alive = False

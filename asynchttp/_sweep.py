@@ -7,6 +7,7 @@ same tick renews the ``Date`` field.
 
 import asyncio
 import time
+from collections.abc import Container
 from typing import Protocol
 
 from asynchttp import httputil
@@ -24,11 +25,13 @@ class Sweep:
 
     Args:
         shortest: the shortest limit to be watched, in seconds. The period is an eighth of it, within 0.1–1 s.
+        server_line: ``Server`` (RFC 9110 §10.2.4) as a field line; default: none.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, shortest: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, shortest: float, server_line: bytes = b"") -> None:
         self.period = min(1.0, max(0.1, shortest / 8))
         self._loop = loop
+        self._server_line = server_line
         self._members: set[Timed] = set()
         self._timer: asyncio.TimerHandle | None = None
         #: seconds by which the last tick was late: how long the loop was busy with something else
@@ -41,8 +44,17 @@ class Sweep:
     def _renew(self) -> None:
         #: the loop's time at the last tick, at most ``period`` seconds ago while there are members
         self.now = self._loop.time()
-        #: ``Date`` (RFC 9110 §6.6.1) as a field line
-        self.date_line = b"Date: %b\r\n" % httputil.format_timestamp(time.time()).encode()
+        self._date_line = b"Date: %b\r\n" % httputil.format_timestamp(time.time()).encode()
+        #: ``Date`` (RFC 9110 §6.6.1), and ``Server`` if there is one, as field lines
+        self.date_line = self._date_line + self._server_line
+
+    def lines_beside(self, names: Container[str]) -> bytes:
+        """``date_line`` without the fields that a response has of its own.
+
+        Args:
+            names: of its fields, in lower case.
+        """
+        return (b"" if "date" in names else self._date_line) + (b"" if "server" in names else self._server_line)
 
     def add(self, member: Timed) -> None:
         self._members.add(member)

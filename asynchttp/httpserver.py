@@ -9,7 +9,6 @@ import asyncio
 import dataclasses
 import os
 import socket
-import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Self
@@ -17,16 +16,21 @@ from typing import Any, Self
 from asynchttp import _dispatch, _limits, netutil, process
 from asynchttp._accesslog import AccessLog
 from asynchttp._admin import Admin, check_health_path, with_health_path
+from asynchttp._certificates import ServerSSLOptions
 from asynchttp._context import PeerContext
 from asynchttp._dispatch import Style
 from asynchttp._figures import Crew, Figures, Publisher, Stats
+from asynchttp._h1 import serializer
 from asynchttp._interfaces import HTTPConnection as ResponseConnection
 from asynchttp._interfaces import HTTPMessageDelegate, HTTPServerConnectionDelegate
 from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._observed import ObservedConnection, Observer, Observers, Outcome, tell
+from asynchttp._proxied import PROXY_PROTOCOLS, ProxiedAddress, ProxiedConnection
+from asynchttp._proxyprotocol import ProxyHeader
 from asynchttp._reasons import REASONS
 from asynchttp._response import TURN_SIZE
 from asynchttp._sweep import Sweep
+from asynchttp._trust import AddressList
 from asynchttp.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
 from asynchttp.httputil import HTTPRequest
 from asynchttp.iostream import IOStream
@@ -48,7 +52,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             ``request.respond``, at once or later; or a coroutine function that does so before it returns, or returns
             ``bytes``, ``str`` or :class:`~asynchttp.httputil.HTTPResponse`; or a delegate, such as a
             ``tornado.web.Application``.
-        ssl_options: speak TLS: an :class:`ssl.SSLContext`, or a dict with ``certfile`` and ``keyfile``.
+        ssl_options: speak TLS: an :class:`ssl.SSLContext`, a function that makes one, or a dict with ``certfile`` and
+            ``keyfile``, see :class:`~asynchttp.tcpserver.TCPServer`.
         decompress_request: undo ``Content-Encoding: gzip`` and ``deflate`` of request bodies.
         stream_request_body: start a coroutine handler at the head of the request; ``async for chunk in
             request.body_chunks()`` reads the body.
@@ -75,7 +80,6 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             a cut connection if its head is out; a coroutine is cancelled. Default: no limit.
         cancel_on_disconnect: cancel a coroutine handler whose client goes away before it has answered; default: it runs
             to its end, and can ask ``request.connection.closed`` or set a close callback.
-        trusted_downstream: addresses of proxies to skip in ``X-Forwarded-For``.
         allow_bare_lf: serve very old clients, all of whose line ends in a request head are a bare LF (RFC 9112 §2.2).
             A head with both kinds is refused all the same, and so is a bare LF in chunked framing. Not behind a proxy,
             which may see other requests than we do; default: off.
@@ -84,11 +88,22 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         observers: are told of connections and requests: objects with methods of :class:`Observer`.
         stats: count requests, octets and durations for :meth:`stats`, too, which costs a little for each request.
         health_path: a path that is answered as ``/readyz`` of :meth:`admin` is, without the handler.
+        trusted_downstream: addresses of proxies, and networks such as ``10.0.0.0/8``, to skip in ``X-Forwarded-For``.
+        trusted_proxies: addresses and networks of proxies, ``*`` for all: only their ``xheaders`` and PROXY headers are
+            believed, and they are skipped as well; UNIX sockets are always believed; default: every peer is.
+        proxy_protocol: ``"v1"``, ``"v2"`` or ``"auto"`` (either): a connection of a trusted proxy begins with a PROXY
+            header, before TLS, within ``header_timeout``; default ``"off"``.
+        server_header: the ``Server`` field of responses made by ``request.respond`` (or returned by a coroutine
+            function) and of refusals; default: none.
+        ssl_reload: seconds between looks at the files of ``ssl_options``, to take them anew when they have changed;
+            default: only :meth:`reload_certificates` does.
 
     Timeouts are looked at once or more a second; none comes early.
     ``HTTPServer.configure(Subclass, option=1)`` makes ``HTTPServer(...)`` return a ``Subclass``, as of
     :class:`~asynchttp.util.Configurable`.  Source: Tornado ``httpserver.HTTPServer``.
     """
+
+    _alpn = ("http/1.1",)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         # Not Configurable's, which would call initialize() with the arguments of a subclass's own __init__().
@@ -117,7 +132,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         request_callback: Any,
         no_keep_alive: bool = False,
         xheaders: bool = False,
-        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        ssl_options: ServerSSLOptions | None = None,
         protocol: str | None = None,
         decompress_request: bool = False,
         chunk_size: int | None = None,
@@ -143,6 +158,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         limit_concurrency: int | None = None,
         handler_timeout: float | None = None,
         cancel_on_disconnect: bool = False,
+        trusted_proxies: Iterable[str] | None = None,
+        proxy_protocol: str | None = None,
+        ssl_reload: float | None = None,
+        server_header: str | None = None,
         io_loop: Any = None,
     ) -> None:
         TCPServer.__init__(
@@ -153,7 +172,13 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self.request_callback = request_callback
         self.xheaders = xheaders
         self.protocol = protocol
-        self.trusted_downstream = frozenset(trusted_downstream or ())
+        self.trusted_downstream = AddressList(trusted_downstream or ())
+        self.trusted_proxies = None if trusted_proxies is None else AddressList.checked(trusted_proxies)
+        if (proxy_protocol or "off") not in PROXY_PROTOCOLS:
+            raise ValueError(f"proxy_protocol={proxy_protocol!r}: expected one of {', '.join(PROXY_PROTOCOLS)}")
+        self.proxy_protocol = proxy_protocol or "off"
+        self.ssl_reload = ssl_reload
+        self._server_line = b"" if server_header is None else serializer.encode_fields([("Server", server_header)])
         default = HTTP1ConnectionParameters()
         self.conn_params = HTTP1ConnectionParameters(
             no_keep_alive=no_keep_alive,
@@ -172,6 +197,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             allow_bare_lf=allow_bare_lf,
         )
         self._connections: set[HTTP1ServerConnection] = set()
+        # Connections whose PROXY header isn't whole.
+        self._arriving: set[ProxiedConnection] = set()
         self._sweep: Sweep | None = None
         self._style: Any = None
         self._accepted_count = 0
@@ -197,6 +224,11 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         super()._take_listeners_back()
         self._sweep = None  # it and the style belong to the parent's loop
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._connections) + len(self._arriving)
+
     def add_sockets(self, sockets: Any) -> None:
         sockets = list(sockets)
         for sock in sockets:
@@ -206,8 +238,11 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             assert self.io_loop is not None
             loop = self.io_loop.asyncio_loop
             shortest = self.conn_params.shortest_limit
-            self._sweep = Sweep(loop, min(shortest, self._handler_timeout or shortest))
+            self._sweep = Sweep(loop, min(shortest, self._handler_timeout or shortest), self._server_line)
             self._style = self._make_style(loop, self._sweep)
+        if self.ssl_reload and self._certificates is not None:
+            assert self.io_loop is not None
+            self._certificates.watch(self.io_loop.asyncio_loop, self.ssl_reload, self.reload_certificates)
 
     def _make_style(self, loop: asyncio.AbstractEventLoop, sweep: Sweep) -> Style:
         style = _dispatch.style_of(
@@ -230,10 +265,56 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         worker = process.worker()
         return style if worker is None else _limits.retire_after(style, worker)
 
+    def stop(self) -> None:
+        super().stop()
+        if self._certificates is not None:
+            self._certificates.stop_watching()
+
+    def _accepted(self, connection: socket.socket, address: Any) -> None:
+        versions = PROXY_PROTOCOLS[self.proxy_protocol]
+        if not versions or not self._trusts(connection, address):
+            super()._accepted(connection, address)
+            return
+        assert self._sweep is not None
+        assert self.io_loop is not None
+        self._arriving.add(
+            ProxiedConnection(
+                self.io_loop.asyncio_loop,
+                connection,
+                address,
+                versions,
+                self._sweep,
+                self.conn_params.header_timeout,
+                self._announced,
+                self._arrived,
+            )
+        )
+        self._count_connections()
+
+    def _arrived(self, arriving: ProxiedConnection) -> None:
+        self._arriving.discard(arriving)
+        self._count_connections()
+
+    def _count_connections(self) -> None:
+        """Rest or resume accepting, by ``max_connections``."""
+        if self._max_connections is not None:
+            self._rest_accepting(self.connections >= self._max_connections)
+
+    def _announced(self, connection: socket.socket, address: Any, header: ProxyHeader) -> None:
+        super()._accepted(connection, ProxiedAddress.of(header, address))
+
+    def _trusts(self, connection: socket.socket, address: Any) -> bool:
+        """Whether what the peer says of its client is believed."""
+        if self.trusted_proxies is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
+            return True
+        return address[0] in self.trusted_proxies
+
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         """Serve HTTP on a stream."""
         assert self._sweep is not None
-        context = _HTTPRequestContext(stream, address, self.protocol, self.xheaders, self.trusted_downstream)
+        context = _HTTPRequestContext(
+            stream, address, self.protocol, self.xheaders, self.trusted_downstream, self.trusted_proxies
+        )
         connection: HTTP1ServerConnection
         if self._observers:
             connection = ObservedConnection(stream, self.conn_params, context)
@@ -243,14 +324,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             connection = HTTP1ServerConnection(stream, self.conn_params, context)
         self._accepted_count += 1
         self._connections.add(connection)
-        if self._max_connections is not None:
-            self._rest_accepting(len(self._connections) >= self._max_connections)
+        self._count_connections()
         connection.serve(self._style, self._sweep, self._closed, self._refusals)
 
     def _closed(self, connection: HTTP1ServerConnection) -> None:
         self._connections.discard(connection)
-        if self._accepting_rests and len(self._connections) < (self._max_connections or 0):
-            self._rest_accepting(False)
+        self._count_connections()
         tell(self._observers.closes, connection)
         self.on_close(connection)
 
@@ -338,6 +417,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             connection.last_exchange(self.conn_params)
         if self._sweep is not None:
             self._sweep.draining.set()
+        if self._certificates is not None:
+            self._certificates.stop_watching()
 
     def _drain(self) -> bool:
         if self._sweep is not None:
@@ -348,14 +429,21 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
                 since = connection.waiting_since()
                 if since is not None and since < limit and not connection.octets_wait():
                     connection.stream.close()
-        return not self._connections and not (self._style and self._style.running)
+            for arriving in list(self._arriving):
+                if arriving.since < limit:
+                    arriving.close()
+        return not self._connections and not self._arriving and not (self._style and self._style.running)
 
     def _cut(self) -> None:
+        for arriving in list(self._arriving):
+            arriving.close()
         for connection in list(self._connections):
             connection.stream.close()
 
     async def close_all_connections(self) -> None:
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""
+        for arriving in list(self._arriving):
+            arriving.close()
         for connection in list(self._connections):
             await connection.close()
 

@@ -396,7 +396,7 @@ class _Acceptor:
 
 # ---- TLS -----------------------------------------------------------------------------------------
 
-_SSL_OPTIONS = frozenset(["ssl_version", "certfile", "keyfile", "cert_reqs", "ca_certs", "ciphers"])
+_SSL_OPTIONS = frozenset(["ssl_version", "certfile", "keyfile", "password", "cert_reqs", "ca_certs", "ciphers"])
 
 
 # The two default contexts are made when first wanted, never at import: loading the system's certificates
@@ -424,7 +424,8 @@ def ssl_options_to_context(ssl_options: SSLOptions, server_side: bool | None = N
 
     Args:
         ssl_options: a dict with any of ``ssl_version``, ``certfile``, ``keyfile``, ``cert_reqs``,
-            ``ca_certs`` and ``ciphers``, which mean what ``ssl.wrap_socket`` meant by them.
+            ``ca_certs`` and ``ciphers``, which mean what ``ssl.wrap_socket`` meant by them, and ``password``, of the
+            key; without it OpenSSL asks at the terminal.
         server_side: the side that the context is for. Without it the context serves both and verifies nothing
             unless ``cert_reqs`` says so, as in Tornado 3-6.1. A client verifies unless ``cert_reqs`` is
             ``CERT_NONE``; against the system's authorities where ``ca_certs`` names no others.
@@ -446,7 +447,7 @@ def ssl_options_to_context(ssl_options: SSLOptions, server_side: bool | None = N
     context = _new_context(given.get("ssl_version"), server_side)
     context.options |= ssl.OP_NO_COMPRESSION
     if "certfile" in given:
-        context.load_cert_chain(given["certfile"], given.get("keyfile"))
+        context.load_cert_chain(given["certfile"], given.get("keyfile"), given.get("password"))
     if "cert_reqs" in given:
         if given["cert_reqs"] == ssl.CERT_NONE:
             context.check_hostname = False  # ssl refuses CERT_NONE while this is on

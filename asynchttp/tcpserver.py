@@ -2,13 +2,13 @@
 
 import asyncio
 import inspect
-import os
 import socket
 import ssl
 from collections.abc import Iterable
 from typing import Any
 
 from asynchttp import netutil, process
+from asynchttp._certificates import Certificates, ServerSSLOptions, checked_ssl_options
 from asynchttp._crewserver import obey
 from asynchttp._drain import Drain
 from asynchttp._legacy.arguments import accepts_io_loop
@@ -31,8 +31,9 @@ class TCPServer:
     ...             await stream.write(await stream.read_until(b"\\n"))
 
     Args:
-        ssl_options: speak TLS: an :class:`ssl.SSLContext`, or a dict for
-            :func:`~asynchttp.netutil.ssl_options_to_context` with at least ``certfile``.
+        ssl_options: speak TLS: an :class:`ssl.SSLContext`, a function that makes one, or a dict for
+            :func:`~asynchttp.netutil.ssl_options_to_context` with at least ``certfile``. The dict may have ``sni`` too:
+            names of servers, or ``*.example.org``, with dicts that name other files for them.
         max_buffer_size, read_chunk_size: of each :class:`~asynchttp.iostream.IOStream`.
 
     With TLS :meth:`handle_stream` is called before the handshake.
@@ -41,20 +42,24 @@ class TCPServer:
     Source: Tornado ``tcpserver.TCPServer``.
     """
 
+    #: what TLS clients are offered by ALPN
+    _alpn: tuple[str, ...] = ()
+
     @accepts_io_loop(at=0, none_is_loop=True)
     def __init__(
         self,
-        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+        ssl_options: ServerSSLOptions | None = None,
         max_buffer_size: int | None = None,
         read_chunk_size: int | None = None,
         *,
         io_loop: IOLoop | None = None,
     ) -> None:
-        self.ssl_options = _checked_ssl_options(ssl_options)
+        self.ssl_options = checked_ssl_options(ssl_options)
         self.max_buffer_size = max_buffer_size
         self.read_chunk_size = read_chunk_size
         #: the loop that accepts, once there is one
         self.io_loop: IOLoop | None = io_loop
+        self._certificates: Certificates | None = None
         self._ssl_context: ssl.SSLContext | None = None
         self._sockets: dict[int, socket.socket] = {}
         self._acceptors: dict[int, netutil._Acceptor] = {}
@@ -189,7 +194,8 @@ class TCPServer:
         if self.io_loop is None:
             self.io_loop = IOLoop.current()
         if self.ssl_options is not None and self._ssl_context is None:
-            self._ssl_context = netutil.ssl_options_to_context(self.ssl_options, server_side=True)
+            self._certificates = Certificates(self.ssl_options, self._alpn)
+            self._ssl_context = self._certificates.context
         for sock in sockets:
             fd = sock.fileno()
             self._sockets[fd] = sock
@@ -197,6 +203,18 @@ class TCPServer:
             acceptor.rest(self._accepting_rests)
         if (worker := process.worker()) is not None:
             obey(worker, self.io_loop, self)
+
+    def reload_certificates(self) -> bool:
+        """Read the files of ``ssl_options`` again, for connections from now on; open ones aren't touched.
+
+        Returns: whether they are in force now. If one is missing or broken, that is logged as an error and the old ones
+            stay. ``False``, too, for a server without TLS, and before it listens.
+        Raises: :exc:`ValueError` if ``ssl_options`` is a context: nobody knows its files.
+        """
+        if self._certificates is None or not self._certificates.reload():
+            return False
+        self._ssl_context = self._certificates.context
+        return True
 
     def add_socket(self, socket: socket.socket) -> None:
         """Accept on one listening socket."""
@@ -336,15 +354,3 @@ class TCPServer:
         future = asyncio.ensure_future(awaitable, loop=self.io_loop.asyncio_loop)
         self._tasks.add(future)
         future.add_done_callback(ended)
-
-
-def _checked_ssl_options(options: dict[str, Any] | ssl.SSLContext | None) -> dict[str, Any] | ssl.SSLContext | None:
-    """The same, if the files that it names exist: better now than at the first connection."""
-    if isinstance(options, dict):
-        if "certfile" not in options:
-            raise KeyError("ssl_options has no 'certfile'")
-        for name in ("certfile", "keyfile", "ca_certs"):
-            path = options.get(name)
-            if path is not None and not os.path.exists(path):
-                raise ValueError(f'{name} "{path}" does not exist')
-    return options
