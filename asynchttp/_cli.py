@@ -1,106 +1,58 @@
 """The command line: serve a handler by its name.
 
 How this works
-===================  =======================================================================  ====
-step                 what can go wrong                                                        code
-===================  =======================================================================  ====
-read the arguments   a bad flag or value                                                      2
-find the handler     no such module or attribute, not a handler                               2
-import it            the module is there, but raises                                          3
-listen and serve     ``ASYNCHTTP_LOOP`` has an unknown value, or uvloop where it is missing   2
-listen and serve     a port in use, a host that doesn't resolve                               1
-===================  =======================================================================  ====
+==============
+===========================  ===================================================================  ====
+step                         what can go wrong                                                    code
+===========================  ===================================================================  ====
+read flags, environment and  a bad name or value, things that don't go together, a missing or      2
+configuration file           broken certificate
+import the application       no such module or attribute, not a handler                           2
+                             it is there, but raises                                              3
+listen                       a port in use, a host that doesn't resolve, a path that can't be      1
+                             written
+serve                        workers that die and die again                                       1
+===========================  ===================================================================  ====
 
-0 is an orderly stop, by Ctrl-C or SIGTERM. A second signal ends the process at once, whatever it waits for, with 1:
-that is why it is handled outside the event loop.
+0 is an orderly stop by a signal. A second signal ends the process at once, whatever it waits for, with 1. A failure is
+one line on stderr that names what is to be changed; a traceback is always a bug of ours.
 
-A traceback on stderr is always a bug of ours. Flags are rows of ``_OPTIONS``.
+Three ways to serve, each with the steps in this order and with everything checked before the first fork::
+
+    alone      import ─► listen ─► Service.run
+    workers    try the import in a child ─► listen ─► Supervisor ─┬► import ─► accept   (and again at SIGHUP: new code)
+                                                                  └► ...
+    --reload   listen ─► watch ─► child: import ─► Service.run    (and again after a change)
 """
 
-import argparse
 import asyncio
-import importlib
-import logging
+import contextlib
 import os
 import signal
 import socket
+import ssl
 import sys
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
-from typing import Any, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from asynchttp import __version__, httpserver, ioloop, netutil
+from asynchttp import __version__, _application, _config, _logsetup, _loops, _reload, process
+from asynchttp._certificates import Certificates, checked_ssl_options
+from asynchttp._config import Settings
+from asynchttp._failure import APPLICATION_FAILED, FAILED, Failure
+from asynchttp._forking import fork
+from asynchttp._listeners import Listeners
+from asynchttp._notify import Notifier
+from asynchttp._options import OPTIONS
+from asynchttp._pidfile import pid_file
+from asynchttp._serve import Service, choose_loop, serve_as_worker
+from asynchttp._sockets import UnixFiles, open_sockets, passes_sockets, url_of
+from asynchttp._supervisor import Supervisor
+from asynchttp._worker import Recycling, reopen_log_files
+from asynchttp.httpserver import HTTPServer
 
 __all__ = ["main"]
 
-_FAILED, _USAGE, _APPLICATION_FAILED = 1, 2, 3
-
-
-class _Failure(Exception):
-    """Ends the run: a line for stderr and an exit code."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say it in one line; argparse would print the usage before it."""
-        raise _Failure(f"{message} (see --help)", _USAGE)
-
-
-def _port(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) <= 65535:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
-
-
-def _target(text: str) -> tuple[str, str]:
-    module, colon, attribute = text.partition(":")
-    names = [*module.split("."), *attribute.split(".")]
-    if colon and all(name.isidentifier() for name in names):
-        return module, attribute
-    raise argparse.ArgumentTypeError(f"{text!r} is not of the form module:handler")
-
-
-def _row(name: str, **settings: Any) -> tuple[str, Mapping[str, Any]]:
-    return name, settings
-
-
-#: A row for each argument: its name, then what ``add_argument`` takes.
-_OPTIONS: Sequence[tuple[str, Mapping[str, Any]]] = (
-    _row(
-        "target",
-        type=_target,
-        metavar="module:handler",
-        help="what answers the requests, e.g. examples.hello_await:handle",
-    ),
-    _row(
-        "--host",
-        default="127.0.0.1",
-        help="address or name to listen on, '' for every interface (default: %(default)s)",
-    ),
-    _row(
-        "--port",
-        type=_port,
-        default=8888,
-        help="port to listen on, 0 for one that the system chooses (default: %(default)s)",
-    ),
-    _row(
-        "--loop",
-        choices=("auto", "uvloop", "asyncio"),
-        help="event loop; auto is uvloop where it is installed (default: $ASYNCHTTP_LOOP, else auto)",
-    ),
-    _row(
-        "--app-dir",
-        default=".",
-        metavar="DIR",
-        help="where to look for the module first (default: the working directory)",
-    ),
-    _row("--version", action="version", version=f"asynchttp {__version__}"),
-)
+_CERT_REQS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,133 +61,285 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; ``None``: those of the process.
 
-    Returns: the exit code, see the module's docstring. ``--help`` and ``--version`` raise ``SystemExit``.
+    Returns: the exit code, see the module's docstring. ``--help`` and ``--version`` raise ``SystemExit``, and so does
+        the end of a worker or of its supervisor.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        options = _make_parser().parse_args(arguments)
-        module, attribute = options.target
-        server = _make_server(module, attribute, _load(module, attribute, options.app_dir))
-        # No effect where the application has configured logging itself.
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        _run(server, options)
-    except _Failure as failure:
-        print(f"asynchttp: error: {failure}", file=sys.stderr)
-        return failure.code
+        settings, extra = _config.read(arguments, os.environ)
+        if extra.print_config:
+            sys.stdout.write(_config.dump(settings))
+            return 0
+        if extra.check_config:
+            _check(settings)
+            print("asynchttp: the configuration is good")
+            return 0
+        return _run(settings)
+    except Failure as failure:
+        _say(f"error: {failure}")
+        # --check-config has only two answers.
+        return FAILED if "--check-config" in arguments else failure.code
     except KeyboardInterrupt:  # while there was nothing to stop yet
         return 128 + signal.SIGINT
-    return 0
 
 
-def _make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="asynchttp",
-        description="Serve an HTTP handler.",
-        # An abbreviation that works today would be ambiguous with the next flag.
-        allow_abbrev=False,
-    )
-    for flag, settings in _OPTIONS:
-        parser.add_argument(flag, **settings)
-    return parser
+def _say(text: str) -> None:
+    print(f"asynchttp: {text}", file=sys.stderr, flush=True)
 
 
-# Finding the handler
+# -- before anything is opened -------------------------------------------------------------------------------------
 
 
-def _load(module_name: str, attribute: str, app_dir: str) -> Any:
-    """Import the module and return its attribute."""
-    # The installed command has its own directory in front; `python -m` has the working directory there already.
-    sys.path.insert(0, os.path.abspath(app_dir))
+def _check(settings: Settings) -> None:
+    """Find what is wrong without opening a socket or a file."""
+    _prepare(settings)
+    _logsetup.load_config(settings)
+    _make_server(settings, _load(settings))
+
+
+def _prepare(settings: Settings) -> str:
+    """What needs no application; returns the kind of the loop."""
+    kind = choose_loop(settings.loop)
+    _check_certificates(settings)
+    return kind
+
+
+def _ssl_options(settings: Settings) -> dict[str, Any] | None:
+    if not settings.ssl_certfile:
+        return None
+    return {
+        "certfile": settings.ssl_certfile,
+        "keyfile": settings.ssl_keyfile,
+        # Without one OpenSSL would ask at the terminal.
+        "password": settings.ssl_keyfile_password or "",
+        "ca_certs": settings.ssl_ca_certs,
+        "cert_reqs": _CERT_REQS[settings.ssl_cert_reqs],
+        "ciphers": settings.ssl_ciphers,
+        "sni": {name: {"certfile": certfile, "keyfile": keyfile} for name, certfile, keyfile in settings.ssl_sni},
+    }
+
+
+def _check_certificates(settings: Settings) -> None:
+    options = _ssl_options(settings)
+    if options is None:
+        return
+    for key in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs"):
+        path = getattr(settings, key)
+        if path is not None and not os.access(path, os.R_OK):
+            settings.refuse(key, f"cannot read {path}")
     try:
-        module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
-        place = _place(error)
-        if isinstance(error, ModuleNotFoundError) and place is None:
-            raise _Failure(f"no module named {error.name!r} in {os.path.abspath(app_dir)}", _USAGE) from error
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        where = f" ({place})" if place else ""
-        raise _Failure(f"{module_name} failed at import: {text}{where}", _APPLICATION_FAILED) from error
-    handler: Any = module
-    for name in attribute.split("."):
+        Certificates(checked_ssl_options({**options, "sni": {}}) or {})
+    except (OSError, ValueError) as error:
+        settings.refuse("ssl_certfile", getattr(error, "strerror", None) or str(error))
+    try:
+        Certificates(checked_ssl_options(options) or {})
+    except (OSError, ValueError) as error:
+        settings.refuse("ssl_sni", getattr(error, "strerror", None) or str(error))
+
+
+def _load(settings: Settings) -> Any:
+    return _application.load(settings.module, settings.handler, settings.app_dir, factory=settings.factory)
+
+
+def _make_server(settings: Settings, handler: Any) -> HTTPServer:
+    arguments = {option.argument: getattr(settings, option.key) for option in OPTIONS if option.argument}
+    return HTTPServer(handler, ssl_options=_ssl_options(settings), no_keep_alive=not settings.keep_alive, **arguments)
+
+
+def _try_import(settings: Settings) -> None:
+    """Raise what importing the application would raise, but leave this process without it."""
+    reader, writer = os.pipe()
+    with fork() as pid:
+        pass  # signals are held back
+    if pid == 0:
+        code = 0
         try:
-            handler = getattr(handler, name)
-        except AttributeError as error:
-            raise _Failure(f"module {module_name!r} has no attribute {attribute!r}", _USAGE) from error
-    return handler
+            _make_server(settings, _load(settings))
+        except Failure as failure:
+            code = failure.code
+            os.write(writer, str(failure).encode(errors="backslashreplace")[:4000])
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    os.close(writer)
+    with open(reader, encoding="utf-8", errors="replace") as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if text:
+        raise Failure(text, code)
+    if code:
+        raise Failure(f"{settings.module} ended the process at import, with exit code {code}", APPLICATION_FAILED)
 
 
-def _make_server(module_name: str, attribute: str, handler: Any) -> httpserver.HTTPServer:
-    try:
-        return httpserver.HTTPServer(handler)
-    except TypeError as error:
-        raise _Failure(f"{module_name}:{attribute}: {error}", _USAGE) from error
+# -- serving -------------------------------------------------------------------------------------------------------
 
 
-def _place(error: BaseException) -> str | None:
-    """``file:line`` of the application's code that raised; ``None`` if the import system did, for want of a module."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}"
-    ours = (__file__, importlib.__file__)
-    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
-        file = frame.f_code.co_filename
-        if file not in ours and not file.startswith("<frozen importlib"):
-            return f"{file}:{line}"
-    return None
+def _run(settings: Settings) -> int:
+    kind = _prepare(settings)
+    recycling = Recycling(
+        max_requests=settings.max_requests,
+        max_requests_jitter=settings.max_requests_jitter,
+        lifetime=settings.worker_lifetime,
+        max_rss=settings.worker_max_rss,
+    )
+    workers = process.number_of_processes(settings.workers)
+    alone = workers == 1 and recycling == Recycling() and settings.worker_timeout is None
+    handler = None
+    if settings.reload:
+        pass  # its child imports
+    elif alone:
+        handler = _load(settings)
+        _make_server(settings, handler)
+    else:
+        _try_import(settings)
+    passed = passes_sockets(os.environ)
+    with _opened(settings) as sockets:
+        run = _Run(settings, sockets, kind, passed)
+        if settings.reload:
+            return run.reload()
+        if alone:
+            return run.alone(handler)
+        return run.crew(workers, recycling)
 
 
-# Serving
+@contextlib.contextmanager
+def _opened(settings: Settings) -> Iterator[list[socket.socket]]:
+    """The sockets and the files that belong to the whole run."""
+    if settings.umask is not None:
+        os.umask(settings.umask)
+    files = UnixFiles()
+    own = os.getpid()
+    with contextlib.ExitStack() as stack:
+        sockets = open_sockets(settings, os.environ, files)
+        stack.callback(_close_all, sockets, files, own)
+        try:
+            stack.enter_context(pid_file(settings.pid_file))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            message = f"{settings.origin('pid_file')}: {settings.pid_file}: {reason}"
+            raise Failure(message, FAILED) from error
+        yield sockets
 
 
-def _run(server: httpserver.HTTPServer, options: argparse.Namespace) -> None:
-    """Serve until a signal comes."""
-    if options.loop == "auto":
-        os.environ.pop("ASYNCHTTP_LOOP", None)
-    elif options.loop is not None:
-        # By the environment, so that loops and processes that the application starts follow.
-        os.environ["ASYNCHTTP_LOOP"] = options.loop
-    try:
-        loop = ioloop.new_asyncio_loop()
-    except ValueError as error:
-        raise _Failure(str(error), _USAGE) from error
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        stop = asyncio.Event()
-        _on_signals(lambda: loop.call_soon_threadsafe(stop.set))
-        runner.run(_serve(server, options, stop))
-
-
-async def _serve(server: httpserver.HTTPServer, options: argparse.Namespace, stop: asyncio.Event) -> None:
-    try:
-        sockets = netutil.bind_sockets(options.port, options.host)
-    except socket.gaierror as error:
-        raise _Failure(f"cannot listen on {options.host}: {error.strerror}", _FAILED) from error
-    except OSError as error:
-        raise _Failure(error.strerror or str(error), _FAILED) from error
-    server.add_sockets(sockets)
-    loop = "uvloop" if type(asyncio.get_running_loop()).__module__.startswith("uvloop") else "asyncio"
+def _close_all(sockets: list[socket.socket], files: UnixFiles, owner: int) -> None:
     for sock in sockets:
-        host, port, *_ = sock.getsockname()
-        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        print(f"asynchttp {__version__} listening on http://{place} ({loop})", flush=True)
-    await stop.wait()
-    server.stop()
-    await server.close_all_connections()
+        sock.close()
+    if os.getpid() == owner:
+        files.remove()
 
 
-def _on_signals(first: Callable[[], object]) -> None:
-    """Call ``first`` at the first SIGINT or SIGTERM; end the process at the second.
+class _Run:
+    """One run of the command line, in one of its three ways."""
 
-    These are plain signal handlers and stay for good: the loop's own would be gone while it closes, and while the
-    interpreter waits at exit for a thread that doesn't end.
-    """
-    signals = (signal.SIGINT, signal.SIGTERM)
+    def __init__(self, settings: Settings, sockets: list[socket.socket], kind: str, passed: bool) -> None:
+        self._settings = settings
+        self._passed = passed
+        self._sockets = sockets
+        self._kind = kind
+        self._notifier = Notifier(os.environ)
+        scheme = "https" if settings.ssl_certfile else "http"
+        self._urls = [url_of(sock, scheme) for sock in sockets]
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        for each in signals:
-            signal.signal(each, _exit_now)
-        first()
+    def _announce(self, workers: int = 1) -> None:
+        how = self._kind if workers == 1 else f"{self._kind}, {workers} workers"
+        lines = [f"asynchttp {__version__} listening on {url} ({how})\n" for url in self._urls]
+        sys.stdout.write("".join(lines))
+        sys.stdout.flush()
+        self._notifier.ready()
 
-    for each in signals:
-        signal.signal(each, handle)
+    def _is_exclusive(self) -> bool:
+        """Whether the sockets are our own: what came from outside has somebody who keeps it for a successor."""
+        settings = self._settings
+        inherited = settings.fd is not None or any(kind == "fd" for kind, _ in settings.bind)
+        return not (inherited or self._passed or settings.reload)
 
+    def alone(self, handler: Any) -> int:
+        settings = self._settings
+        _logsetup.configure(settings)
+        service = Service(
+            _make_server(settings, handler),
+            self._sockets,
+            graceful_timeout=settings.graceful_timeout,
+            shutdown_delay=settings.shutdown_delay,
+            exclusive=self._is_exclusive(),
+            on_ready=self._announce,
+            notifier=self._notifier,
+        )
+        return service.run()
 
-def _exit_now(number: int, frame: FrameType | None) -> None:
-    os._exit(_FAILED)
+    def reload(self) -> int:
+        settings = self._settings
+        files = _reload.Files(
+            settings.reload_dir or [settings.app_dir], settings.reload_include, settings.reload_exclude
+        )
+
+        def serve() -> int:
+            try:
+                return self.alone(_load(settings))
+            except Failure as failure:
+                _say(f"error: {failure}")
+                return failure.code
+
+        return _reload.run(serve, files, settings.graceful_timeout, _say)
+
+    def crew(self, workers: int, recycling: Recycling) -> int:
+        settings = self._settings
+        _logsetup.configure(settings)
+        waiting = workers
+
+        def on_event(event: str, pid: int) -> None:
+            nonlocal waiting
+            if event == "ready":
+                waiting -= 1
+                if waiting == 0:
+                    self._announce(workers)
+                elif waiting < 0:
+                    self._notifier.ready()
+            elif event == "reload":
+                self._notifier.reloading()
+                reopen_log_files()
+            elif event == "stopping":
+                self._notifier.stopping()
+
+        supervisor = Supervisor(
+            None,
+            workers,
+            Listeners(self._sockets, settings.listeners),
+            graceful_timeout=settings.graceful_timeout,
+            shutdown_delay=settings.shutdown_delay,
+            worker_timeout=settings.worker_timeout,
+            recycling=recycling,
+            on_event=on_event,
+        )
+        self._feed_watchdog()
+        try:
+            worker = process.fork_crew(supervisor)  # comes back in workers only
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            return self._work(worker.sockets)
+        finally:
+            worker.close()
+
+    def _work(self, sockets: list[socket.socket]) -> int:
+        settings = self._settings
+        _logsetup.reset()
+        try:
+            handler = _load(settings)
+            _logsetup.configure(settings)
+            server = _make_server(settings, handler)
+        except Failure as failure:
+            _say(f"error: {failure}")
+            return failure.code
+        with asyncio.Runner(loop_factory=_loops.new_asyncio_loop) as runner:
+            runner.run(serve_as_worker(server, sockets))
+        return 0
+
+    def _feed_watchdog(self) -> None:
+        """Tell the service manager that the supervisor lives; whether its workers do is for ``--worker-timeout``."""
+        period = self._notifier.period
+        if period is not None:
+            signal.signal(signal.SIGALRM, lambda number, frame: self._notifier.alive())
+            signal.setitimer(signal.ITIMER_REAL, period, period)

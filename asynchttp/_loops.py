@@ -38,6 +38,7 @@ __all__ = [
     "claim_process_loop",
     "clear_thread_loop",
     "current_loop",
+    "loop_kind",
     "new_asyncio_loop",
     "process_loop",
     "remember",
@@ -66,6 +67,22 @@ class _SelectorLoop(asyncio.SelectorEventLoop):
             super().__del__()
 
 
+def loop_kind() -> str:
+    """What `new_asyncio_loop` makes: ``"uvloop"`` or ``"asyncio"``.
+
+    Raises:
+        ValueError: ``ASYNCHTTP_LOOP`` has another value, or asks for uvloop where it isn't installed.
+    """
+    name = os.environ.get(_VARIABLE, "")
+    if name not in ("", "asyncio", "uvloop"):
+        raise ValueError(f"{_VARIABLE}={name!r}: expected 'asyncio' or 'uvloop'")
+    if name == "asyncio" or (uvloop is None and not name):
+        return "asyncio"
+    if uvloop is None:
+        raise ValueError(f"{_VARIABLE}={name!r}: uvloop is not installed")
+    return "uvloop"
+
+
 def new_asyncio_loop() -> AbstractEventLoop:
     """Make an asyncio loop: uvloop's where uvloop is installed, else asyncio's own with a selector.
 
@@ -74,14 +91,7 @@ def new_asyncio_loop() -> AbstractEventLoop:
     Raises:
         ValueError: the variable has another value, or asks for uvloop where it isn't installed.
     """
-    name = os.environ.get(_VARIABLE, "")
-    if name not in ("", "asyncio", "uvloop"):
-        raise ValueError(f"{_VARIABLE}={name!r}: expected 'asyncio' or 'uvloop'")
-    if name == "asyncio" or (uvloop is None and not name):
-        return _SelectorLoop()
-    if uvloop is None:
-        raise ValueError(f"{_VARIABLE}={name!r}: uvloop is not installed")
-    return uvloop.new_event_loop()
+    return _SelectorLoop() if loop_kind() == "asyncio" else uvloop.new_event_loop()
 
 
 _lock = threading.Lock()

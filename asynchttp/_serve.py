@@ -1,0 +1,197 @@
+"""One process of the command line that serves: alone, or as a worker of a supervisor.
+
+How this works
+==============
+::
+
+    signal ─► handler ─► the loop: Service.end() ─► server.shutdown() ─► the loop ends ─► exit code
+
+Signal handlers are plain ones and stay for good: the loop's own would be gone while it closes, and while the
+interpreter waits at exit for a thread that doesn't end. So the second signal ends the process whatever it waits for.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from asynchttp import _loops
+from asynchttp._failure import FAILED, USAGE, Failure
+from asynchttp._notify import Notifier
+from asynchttp._worker import reopen_log_files
+from asynchttp.httpserver import HTTPServer
+from asynchttp.log import gen_log
+
+__all__ = ["Service", "choose_loop", "serve_as_worker"]
+
+
+#: Seconds after which an operator, who waits for the end, is told for what.
+_PATIENCE = 1.0
+
+
+def choose_loop(name: str) -> str:
+    """Make the loop of that name the one that :func:`asynchttp._loops.new_asyncio_loop` makes.
+
+    Args:
+        name: ``auto``, ``uvloop`` or ``asyncio``.
+
+    Returns: the name of the loop that it is.
+    Raises: :exc:`Failure` if uvloop isn't installed.
+    """
+    # By the environment, so that loops and processes that the application starts follow.
+    if name == "auto":
+        os.environ.pop("ASYNCHTTP_LOOP", None)
+    else:
+        os.environ["ASYNCHTTP_LOOP"] = name
+    try:
+        return _loops.loop_kind()
+    except ValueError as error:
+        raise Failure(str(error), USAGE) from error
+
+
+class Service:
+    """Serves until told to end.
+
+    Args:
+        sockets: listening; to be the server's own.
+        exclusive: whether nobody else accepts, or will accept, on them.
+        on_ready: is called when connections are accepted.
+    """
+
+    def __init__(
+        self,
+        server: HTTPServer,
+        sockets: Sequence[socket.socket],
+        *,
+        graceful_timeout: float,
+        shutdown_delay: float,
+        exclusive: bool,
+        on_ready: Callable[[], object],
+        notifier: Notifier,
+    ) -> None:
+        self._server = server
+        self._sockets = sockets
+        self._graceful_timeout = graceful_timeout
+        self._shutdown_delay = shutdown_delay
+        self._exclusive = exclusive
+        self._on_ready = on_ready
+        self._notifier = notifier
+        self._loop: Any = None
+        self._ended = asyncio.Event()
+        self._end: asyncio.Task[None] | None = None
+
+    def run(self) -> int:
+        """Serve until a signal comes; returns the exit code."""
+        with asyncio.Runner(loop_factory=_loops.new_asyncio_loop) as runner:
+            self._loop = runner.get_loop()
+            self._take_signals()
+            runner.run(self._serve())
+        return 0
+
+    def _take_signals(self) -> None:
+        handlers: dict[str, Callable[[], object]] = {
+            "SIGTERM": self.end,
+            "SIGINT": self.end,
+            "SIGQUIT": self._quit,
+            "SIGHUP": self._reload,
+            "SIGUSR1": reopen_log_files,
+            # There is no supervisor; their default is to stop the process.
+            "SIGTTIN": self._no_crew,
+            "SIGTTOU": self._no_crew,
+        }
+        last = ("SIGTERM", "SIGINT", "SIGQUIT")
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            name = signal.Signals(number).name
+            if name in last:
+                for each in last:
+                    # Behind a graceful end that takes too long QUIT still tells where it hangs.
+                    if hasattr(signal, each) and (each != "SIGQUIT" or name == each):
+                        signal.signal(getattr(signal, each), _exit_now)
+            if name == "SIGQUIT":
+                _log_stacks(frame)  # now: the loop may be stuck
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(handlers[name])
+
+        for name in handlers:
+            number = getattr(signal, name, None)
+            # One that the application handles, or that is ignored (nohup), stays so.
+            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(number, handle)
+
+    def _quit(self) -> None:
+        self._finish(0.0, 0.0)
+
+    def _reload(self) -> None:
+        self._notifier.reloading()
+        reopen_log_files()
+        if self._server.ssl_options is not None:
+            self._server.reload_certificates()
+        gen_log.info("Reloaded")
+        self._notifier.ready()
+
+    def _no_crew(self) -> None:
+        gen_log.warning("No supervisor, no more or less workers: start with --workers")
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Finish what is in progress, and end."""
+        self._finish(self._graceful_timeout, self._shutdown_delay)
+
+    def _finish(self, timeout: float, delay: float) -> None:
+        self._notifier.stopping()
+        task = self._loop.create_task(self._server.shutdown(timeout, delay=delay, exclusive=self._exclusive))
+        if self._end is None:
+            self._end = task
+            self._loop.call_later(_PATIENCE, self._say_what_it_waits_for, timeout + delay - _PATIENCE)
+            task.add_done_callback(lambda _: self._ended.set())
+
+    def _say_what_it_waits_for(self, left: float) -> None:
+        if self._server.connections and left > 0:
+            gen_log.info("Stopping when %d connections have ended, or in %g s", self._server.connections, left)
+
+    async def _serve(self) -> None:
+        self._server.add_sockets(self._sockets)
+        if self._notifier.period is not None:
+            self._beat(self._notifier.period)
+        self._on_ready()
+        await self._ended.wait()
+        await self._server.close_all_connections()
+
+    def _beat(self, period: float) -> None:
+        self._notifier.alive()
+        self._loop.call_later(period, self._beat, period)
+
+
+async def serve_as_worker(server: HTTPServer, sockets: Sequence[socket.socket]) -> None:
+    """Serve in a child of a supervisor, whose orders servers hear by themselves, until :exc:`SystemExit` ends it."""
+    server.add_sockets(sockets)
+    await asyncio.get_running_loop().create_future()
+
+
+def _log_stacks(frame: FrameType | None) -> None:
+    """Log what each thread is doing, one record for all.
+
+    Args:
+        frame: where this thread was when it was interrupted, perhaps in the middle of a record of its own. So another
+            thread writes this one.
+    """
+    here = threading.get_ident()
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    lines = []
+    for ident, top in sys._current_frames().items():
+        lines.append(f"Thread {names.get(ident, ident)}:\n")
+        lines += traceback.format_stack(frame if ident == here else top)
+    arguments = ("Stacks of process %d\n%s", os.getpid(), "".join(lines).rstrip())
+    threading.Thread(target=gen_log.warning, args=arguments, name="asynchttp stacks").start()
+
+
+def _exit_now(number: int, frame: FrameType | None) -> None:
+    os._exit(FAILED)
