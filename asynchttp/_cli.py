@@ -45,10 +45,10 @@ from asynchttp._notify import Notifier
 from asynchttp._options import OPTIONS
 from asynchttp._pidfile import pid_file
 from asynchttp._serve import Service, choose_loop, serve_as_worker
-from asynchttp._sockets import UnixFiles, open_sockets, passes_sockets, url_of
+from asynchttp._sockets import UnixFiles, open_address, open_sockets, passes_sockets, url_of
 from asynchttp._supervisor import Supervisor
-from asynchttp._worker import Recycling, reopen_log_files
-from asynchttp.httpserver import HTTPServer
+from asynchttp._worker import Recycling, Worker, reopen_log_files
+from asynchttp.httpserver import AccessLog, HTTPServer
 
 __all__ = ["main"]
 
@@ -93,7 +93,7 @@ def _say(text: str) -> None:
 def _check(settings: Settings) -> None:
     """Find what is wrong without opening a socket or a file."""
     _prepare(settings)
-    _logsetup.load_config(settings)
+    _logsetup.check(settings)
     _make_server(settings, _load(settings))
 
 
@@ -142,8 +142,19 @@ def _load(settings: Settings) -> Any:
 
 
 def _make_server(settings: Settings, handler: Any) -> HTTPServer:
+    try:
+        AccessLog(settings.access_log_format)
+    except ValueError as error:
+        settings.refuse("access_log_format", str(error))
     arguments = {option.argument: getattr(settings, option.key) for option in OPTIONS if option.argument}
-    return HTTPServer(handler, ssl_options=_ssl_options(settings), no_keep_alive=not settings.keep_alive, **arguments)
+    return HTTPServer(
+        handler,
+        ssl_options=_ssl_options(settings),
+        no_keep_alive=not settings.keep_alive,
+        access_log=settings.access_log_format if settings.access_log else None,
+        stats=settings.admin is not None,
+        **arguments,
+    )
 
 
 def _try_import(settings: Settings) -> None:
@@ -195,8 +206,8 @@ def _run(settings: Settings) -> int:
     else:
         _try_import(settings)
     passed = passes_sockets(os.environ)
-    with _opened(settings) as sockets:
-        run = _Run(settings, sockets, kind, passed)
+    with _opened(settings) as (sockets, admin_sockets):
+        run = _Run(settings, sockets, admin_sockets, kind, passed)
         if settings.reload:
             return run.reload()
         if alone:
@@ -205,26 +216,30 @@ def _run(settings: Settings) -> int:
 
 
 @contextlib.contextmanager
-def _opened(settings: Settings) -> Iterator[list[socket.socket]]:
-    """The sockets and the files that belong to the whole run."""
+def _opened(settings: Settings) -> Iterator[tuple[list[socket.socket], list[socket.socket]]]:
+    """The sockets, and those of the admin pages, and the files that belong to the whole run."""
     if settings.umask is not None:
         os.umask(settings.umask)
     files = UnixFiles()
     own = os.getpid()
     with contextlib.ExitStack() as stack:
         sockets = open_sockets(settings, os.environ, files)
-        stack.callback(_close_all, sockets, files, own)
+        admin: list[socket.socket] = []
+        stack.callback(_close_all, sockets, admin, files, own)
+        if settings.admin is not None:
+            origin, mode = settings.origin("admin"), settings.uds_permissions
+            admin += open_address(settings.admin, origin, settings.backlog, mode, files)
         try:
             stack.enter_context(pid_file(settings.pid_file))
         except OSError as error:
             reason = error.strerror or str(error)
             message = f"{settings.origin('pid_file')}: {settings.pid_file}: {reason}"
             raise Failure(message, FAILED) from error
-        yield sockets
+        yield sockets, admin
 
 
-def _close_all(sockets: list[socket.socket], files: UnixFiles, owner: int) -> None:
-    for sock in sockets:
+def _close_all(sockets: list[socket.socket], admin: list[socket.socket], files: UnixFiles, owner: int) -> None:
+    for sock in [*sockets, *admin]:
         sock.close()
     if os.getpid() == owner:
         files.remove()
@@ -233,18 +248,28 @@ def _close_all(sockets: list[socket.socket], files: UnixFiles, owner: int) -> No
 class _Run:
     """One run of the command line, in one of its three ways."""
 
-    def __init__(self, settings: Settings, sockets: list[socket.socket], kind: str, passed: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sockets: list[socket.socket],
+        admin_sockets: list[socket.socket],
+        kind: str,
+        passed: bool,
+    ) -> None:
         self._settings = settings
         self._passed = passed
         self._sockets = sockets
+        self._admin_sockets = admin_sockets
         self._kind = kind
         self._notifier = Notifier(os.environ)
         scheme = "https" if settings.ssl_certfile else "http"
         self._urls = [url_of(sock, scheme) for sock in sockets]
+        self._admin_urls = [url_of(sock, "http") for sock in admin_sockets]
 
     def _announce(self, workers: int = 1) -> None:
         how = self._kind if workers == 1 else f"{self._kind}, {workers} workers"
         lines = [f"asynchttp {__version__} listening on {url} ({how})\n" for url in self._urls]
+        lines += [f"asynchttp {__version__} shows /livez, /readyz and /metrics on {url}\n" for url in self._admin_urls]
         sys.stdout.write("".join(lines))
         sys.stdout.flush()
         self._notifier.ready()
@@ -261,6 +286,7 @@ class _Run:
         service = Service(
             _make_server(settings, handler),
             self._sockets,
+            admin_sockets=self._admin_sockets,
             graceful_timeout=settings.graceful_timeout,
             shutdown_delay=settings.shutdown_delay,
             exclusive=self._is_exclusive(),
@@ -319,11 +345,11 @@ class _Run:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         try:
-            return self._work(worker.sockets)
+            return self._work(worker)
         finally:
             worker.close()
 
-    def _work(self, sockets: list[socket.socket]) -> int:
+    def _work(self, worker: Worker) -> int:
         settings = self._settings
         _logsetup.reset()
         try:
@@ -334,7 +360,7 @@ class _Run:
             _say(f"error: {failure}")
             return failure.code
         with asyncio.Runner(loop_factory=_loops.new_asyncio_loop) as runner:
-            runner.run(serve_as_worker(server, sockets))
+            runner.run(serve_as_worker(server, worker.sockets, self._admin_sockets, worker))
         return 0
 
     def _feed_watchdog(self) -> None:

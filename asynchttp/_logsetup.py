@@ -1,41 +1,27 @@
 """Where the command line's log goes."""
 
-import json
 import logging
-import logging.config
 import os
-import tomllib
-from typing import Any
+from collections.abc import Callable
 
+from asynchttp import _logging
 from asynchttp._config import Settings
-from asynchttp._failure import FAILED, USAGE, Failure
+from asynchttp._failure import FAILED, Failure
+from asynchttp._loghandlers import AccessFileHandler, AccessStreamHandler
+from asynchttp.log import access_log
 
-__all__ = ["configure", "load_config", "reset"]
+__all__ = ["check", "configure", "reset"]
 
-#: Of the handler that is made here.
+#: Of the handlers that are made here.
 _NAME = "asynchttp command line"
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def load_config(settings: Settings) -> dict[str, Any] | None:
-    """Read ``--log-config``, if its format is one that becomes a dict; otherwise only look whether it is there."""
+def check(settings: Settings) -> None:
+    """Raise :exc:`Failure` if ``--log-config`` can't be read."""
     path = settings.log_config
-    if path is None:
-        return None
-    try:
-        with open(path, "rb") as file:
-            if path.endswith(".toml"):
-                return tomllib.load(file)
-            if path.endswith(".json"):
-                content = json.load(file)
-                if not isinstance(content, dict):
-                    raise ValueError("not a JSON object")
-                return content
-    except OSError as error:
-        settings.refuse("log_config", f"cannot read {path}: {error.strerror}")
-    except ValueError as error:
-        settings.refuse("log_config", f"{path}: {error}")
-    return None
+    if path is not None and not (os.path.isfile(path) and os.access(path, os.R_OK)):
+        settings.refuse("log_config", f"cannot read {path}")
 
 
 def configure(settings: Settings) -> None:
@@ -43,39 +29,41 @@ def configure(settings: Settings) -> None:
 
     Raises: :exc:`Failure` for a configuration that :mod:`logging` refuses, or a file that can't be opened.
     """
-    content = load_config(settings)
-    level = settings.log_level.upper()
+    check(settings)
     if settings.log_config is not None:
         try:
-            if content is not None:
-                logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **content})
-            else:
-                logging.config.fileConfig(settings.log_config, disable_existing_loggers=False)
-        except Exception as error:  # whatever its factories raise
-            cause = error.__cause__ or error
-            raise Failure(f"{settings.origin('log_config')}: {settings.log_config}: {error}: {cause}", USAGE) from error
-        if settings.is_given("log_level"):
-            logging.getLogger("asynchttp").setLevel(level)
-        return
-    handler: logging.Handler
-    if settings.log_file is not None:
-        try:
-            handler = logging.FileHandler(os.path.abspath(settings.log_file))
-        except OSError as error:
-            message = f"cannot write {settings.log_file}: {error.strerror}"
-            raise Failure(f"{settings.origin('log_file')}: {message}", FAILED) from error
+            _logging.load_config(settings.log_config)
+        except (OSError, ValueError) as error:
+            settings.refuse("log_config", str(error))
     else:
-        handler = logging.StreamHandler()
-    # No effect where the application has configured logging itself.
-    handler.set_name(_NAME)
-    logging.basicConfig(format=_FORMAT, handlers=[handler], level=level)
+        handler = _file_handler(settings, "log_file", logging.FileHandler) or logging.StreamHandler()
+        handler.set_name(_NAME)
+        # No effect where the application has configured logging itself.
+        logging.basicConfig(format=_FORMAT, handlers=[handler], level=settings.log_level.upper())
+        if settings.access_log:
+            access = _file_handler(settings, "access_log_file", AccessFileHandler) or AccessStreamHandler()
+            access.set_name(_NAME)
+            access_log.addHandler(access)
+            access_log.setLevel(logging.INFO)
+            access_log.propagate = False
     if settings.is_given("log_level"):
-        logging.getLogger("asynchttp").setLevel(level)
+        logging.getLogger("asynchttp").setLevel(settings.log_level.upper())
+
+
+def _file_handler(settings: Settings, key: str, kind: Callable[[str], logging.Handler]) -> logging.Handler | None:
+    path = getattr(settings, key)
+    if path is None:
+        return None
+    try:
+        return kind(os.path.abspath(path))
+    except OSError as error:
+        raise Failure(f"{settings.origin(key)}: cannot write {path}: {error.strerror}", FAILED) from error
 
 
 def reset() -> None:
     """Take away what :func:`configure` has set up without ``--log-config``: the application of a worker comes first."""
-    for handler in logging.root.handlers[:]:
-        if handler.get_name() == _NAME:
-            logging.root.removeHandler(handler)
-            handler.close()
+    for logger in (logging.root, access_log):
+        for handler in logger.handlers[:]:
+            if handler.get_name() == _NAME:
+                logger.removeHandler(handler)
+                handler.close()

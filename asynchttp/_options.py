@@ -223,6 +223,16 @@ GROUPS: Sequence[tuple[str, Sequence[Option]]] = (
                 metavar="NUMBER",
                 argument="limit_concurrency",
             ),
+            _switch(
+                "cancel-on-disconnect",
+                "cancel a coroutine handler whose client goes away",
+                argument="cancel_on_disconnect",
+            ),
+            _switch(
+                "allow-bare-lf",
+                "serve very old clients, whose lines end with LF only; never behind a proxy",
+                argument="allow_bare_lf",
+            ),
             _switch("decompress-request", "undo gzip and deflate of request bodies", argument="decompress_request"),
         ),
     ),
@@ -299,9 +309,10 @@ GROUPS: Sequence[tuple[str, Sequence[Option]]] = (
             Option("log-file", "file for the log instead of stderr; SIGUSR1 opens it again", metavar="FILE"),
             Option("log-config", "configuration for logging: .toml, .json, or .ini", metavar="FILE"),
             _switch("access-log", "log each request"),
+            Option("access-log-file", "file for these lines instead of standard output", metavar="FILE"),
             Option(
                 "access-log-format",
-                "name of a format, or the format itself with atoms such as %(h)s %(r)s %(s)s",
+                "combined, common, tornado, json, or a format with atoms such as %(h)s %(r)s %(s)s",
                 default="combined",
                 metavar="FORMAT",
             ),
@@ -311,7 +322,13 @@ GROUPS: Sequence[tuple[str, Sequence[Option]]] = (
         "observing",
         (
             Option("admin", "address of the pages for operators, as for --bind", values.address, metavar="ADDRESS"),
-            Option("health-path", "path of the readiness page, beside the application", values.path, metavar="PATH"),
+            Option(
+                "health-path",
+                "path of the readiness page, beside the application",
+                values.path,
+                metavar="PATH",
+                argument="health_path",
+            ),
             Option(
                 "server-header",
                 "the Server field of responses",

@@ -24,7 +24,7 @@ from typing import Any
 from asynchttp import _loops
 from asynchttp._failure import FAILED, USAGE, Failure
 from asynchttp._notify import Notifier
-from asynchttp._worker import reopen_log_files
+from asynchttp._worker import Worker, reopen_log_files
 from asynchttp.httpserver import HTTPServer
 from asynchttp.log import gen_log
 
@@ -60,6 +60,7 @@ class Service:
 
     Args:
         sockets: listening; to be the server's own.
+        admin_sockets: the same, for its pages for operators.
         exclusive: whether nobody else accepts, or will accept, on them.
         on_ready: is called when connections are accepted.
     """
@@ -69,6 +70,7 @@ class Service:
         server: HTTPServer,
         sockets: Sequence[socket.socket],
         *,
+        admin_sockets: Sequence[socket.socket] = (),
         graceful_timeout: float,
         shutdown_delay: float,
         exclusive: bool,
@@ -77,6 +79,7 @@ class Service:
     ) -> None:
         self._server = server
         self._sockets = sockets
+        self._admin_sockets = admin_sockets
         self._graceful_timeout = graceful_timeout
         self._shutdown_delay = shutdown_delay
         self._exclusive = exclusive
@@ -159,20 +162,33 @@ class Service:
 
     async def _serve(self) -> None:
         self._server.add_sockets(self._sockets)
+        admin = HTTPServer(self._server.admin())
+        admin.add_sockets(self._admin_sockets)
         if self._notifier.period is not None:
             self._beat(self._notifier.period)
         self._on_ready()
         await self._ended.wait()
         await self._server.close_all_connections()
+        # Until here it said that the server isn't ready.
+        await admin.shutdown(0)
 
     def _beat(self, period: float) -> None:
         self._notifier.alive()
         self._loop.call_later(period, self._beat, period)
 
 
-async def serve_as_worker(server: HTTPServer, sockets: Sequence[socket.socket]) -> None:
-    """Serve in a child of a supervisor, whose orders servers hear by themselves, until :exc:`SystemExit` ends it."""
+async def serve_as_worker(
+    server: HTTPServer, sockets: Sequence[socket.socket], admin_sockets: Sequence[socket.socket], worker: Worker
+) -> None:
+    """Serve in a child of a supervisor, whose orders servers hear by themselves, until :exc:`SystemExit` ends it.
+
+    Args:
+        admin_sockets: shared by all workers: whichever answers shows the figures of all.
+    """
     server.add_sockets(sockets)
+    if admin_sockets:
+        admin = HTTPServer(server.admin(server.publish(worker)))
+        admin.add_sockets(admin_sockets)
     await asyncio.get_running_loop().create_future()
 
 

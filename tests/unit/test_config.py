@@ -302,6 +302,8 @@ def test_kinds_of_values_in_the_file(config: Any) -> None:
         (("--reload-dir", "."), "--reload-dir: needs --reload"),
         (("--reload", "--reload-dir", "/no/such"), "--reload-dir: '/no/such' is not a directory"),
         (("--app-dir", "/no/such"), "--app-dir: '/no/such' is not a directory"),
+        (("--access-log-file", "x"), "--access-log-file: needs --access-log"),
+        (("--log-config", "x.toml", "--access-log-file", "y"), "--access-log-file: has no meaning beside"),
         (("--log-config", "x.toml", "--log-file", "y"), "--log-file: has no meaning beside --log-config"),
     ],
 )
@@ -367,7 +369,7 @@ def test_every_limit_of_the_server_is_an_option() -> None:
         "io_loop",
         "self",
     }
-    others |= {"no_keep_alive"}
+    others |= {"no_keep_alive", "access_log", "observers", "stats"}
     parameters = inspect.signature(HTTPServer.initialize).parameters
     assert parameters.keys() - others == {option.argument for option in OPTIONS if option.argument}
 
