@@ -55,7 +55,9 @@ def _file_handler(settings: Settings, key: str, kind: Callable[[str], logging.Ha
     if path is None:
         return None
     try:
-        return kind(os.path.abspath(path))
+        # Now: some open their file with the first record.
+        with open(path, "a", encoding="utf-8"):
+            return kind(os.path.abspath(path))
     except OSError as error:
         raise Failure(f"{settings.origin(key)}: cannot write {path}: {error.strerror}", FAILED) from error
 
