@@ -15,12 +15,14 @@ something, or a level-triggered loop would spin.
 import asyncio
 import errno
 import socket
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
 from asynchttp import _proxyprotocol
 from asynchttp._h1.errors import HTTPInputError
 from asynchttp._proxyprotocol import ProxyHeader
+from asynchttp._reasons import LEFT_IN_PROXY_HEADER, PROXY_HEADER, PROXY_HEADER_TIMEOUT, Reason
 from asynchttp._sweep import Sweep
 from asynchttp.log import gen_log
 
@@ -63,6 +65,7 @@ class ProxiedConnection:
     Args:
         versions: of the PROXY protocol.
         sweep: the server's clock, which watches ``timeout`` seconds from now.
+        refusals: counts, by :attr:`Reason.code`.
         on_header: is called with the header; the socket is then the caller's again.
         on_end: is called once, before ``on_header`` or when the socket has been closed instead.
     """
@@ -73,6 +76,7 @@ class ProxiedConnection:
         "_loop",
         "_on_end",
         "_on_header",
+        "_refusals",
         "_sweep",
         "_timeout",
         "_versions",
@@ -88,6 +92,7 @@ class ProxiedConnection:
         versions: frozenset[int],
         sweep: Sweep,
         timeout: float,
+        refusals: Counter[str],
         on_header: Callable[[socket.socket, Any, ProxyHeader], object],
         on_end: Callable[["ProxiedConnection"], object],
     ) -> None:
@@ -100,6 +105,7 @@ class ProxiedConnection:
         self._on_end = on_end
         self._sweep = sweep
         self._timeout = timeout
+        self._refusals = refusals
         sweep.add(self)  # first: it may have to set the clock
         self.since = sweep.now
         loop.add_reader(sock.fileno(), self._read)
@@ -114,11 +120,13 @@ class ProxiedConnection:
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self.close()
+            if self._data:
+                self._refuse(LEFT_IN_PROXY_HEADER, "it ended in the PROXY header")
+            else:
+                self.close()
             return
         except HTTPInputError as error:
-            gen_log.info("Refused the connection of %s: %s", self._address or "a UNIX socket", error)
-            self.close()
+            self._refuse(PROXY_HEADER, str(error))
             return
         self._leave()
         self._on_header(self.sock, self._address, header)
@@ -137,7 +145,14 @@ class ProxiedConnection:
     def check_time(self, now: float) -> None:
         """Called by the sweep: has the deadline passed?"""
         if now - self.since - self._sweep.period > self._timeout:
-            self.close()
+            self._refuse(PROXY_HEADER_TIMEOUT, f"no PROXY header within {self._timeout:g} s")
+
+    def _refuse(self, reason: Reason, why: str) -> None:
+        peer = self._address or "a UNIX socket"
+        values = (peer, why, reason.code, reason.section)
+        gen_log.log(reason.level, "Refused the connection of %s: %s [%s, %s]", *values, extra=reason.attributes)
+        self._refusals[reason.code] += 1
+        self.close()
 
     def close(self) -> None:
         """Close the connection."""

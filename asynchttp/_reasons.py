@@ -74,6 +74,10 @@ BODY_TIMEOUT: Final = Reason("body_timeout", "RFC 9110 §15.5.9")
 SILENT_TIMEOUT: Final = Reason("silent_timeout", "RFC 9112 §9.5")
 IDLE_TIMEOUT: Final = Reason("idle_timeout", "RFC 9112 §9.5", logging.DEBUG)
 WRITE_TIMEOUT: Final = Reason("write_timeout", "RFC 9112 §9.5")
+# Before TLS and HTTP. The section is of HAProxy's "The PROXY protocol, versions 1 & 2".
+PROXY_HEADER: Final = Reason("proxy_header", "PROXY protocol §2")
+PROXY_HEADER_TIMEOUT: Final = Reason("proxy_header_timeout", "PROXY protocol §2")
+LEFT_IN_PROXY_HEADER: Final = Reason("left_in_proxy_header", "PROXY protocol §2")
 # TLS.
 TLS_FAILED: Final = Reason("tls_failed", "RFC 8446 §6.2", logging.WARNING)
 TLS_CUT_OFF: Final = Reason("tls_cut_off", "RFC 8446 §6.1")

@@ -285,6 +285,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
                 versions,
                 self._sweep,
                 self.conn_params.header_timeout,
+                self._refusals,
                 self._announced,
                 self._arrived,
             )

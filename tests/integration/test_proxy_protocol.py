@@ -16,6 +16,7 @@ from asynchttp._proxied import ProxiedAddress
 from tests.integration.helpers import Clock, build_request, run_server, turns, until, within
 from tests.support.proxyheaders import binary, tcp_binary, tlv
 from tests.support.rawclient import RawClient
+from tests.support.servers import RunningServer
 from tests.support.splits import every_split
 
 pytestmark = pytest.mark.asyncio
@@ -39,13 +40,18 @@ async def ask(header: bytes, *fields: str, **options: Any) -> list[str]:
         return list(json.loads((await client.request(build_request("/", *fields))).body))
 
 
+def counted(running: RunningServer, reason: str) -> float:
+    return running.server.stats()[f'requests_refused_total{{reason="{reason}"}}']
+
+
 async def refused(octets: bytes, **options: Any) -> None:
-    """The connection ends without an answer."""
+    """The connection ends without an answer, and is counted."""
     options.setdefault("proxy_protocol", "auto")
     async with run_server(tell, **options) as running, await running.connect() as client:
         await client.send(octets)
         assert await client.read_to_end() == b""
         assert not running.server._arriving
+        assert counted(running, "proxy_header") == 1
 
 
 @pytest.mark.parametrize(("header", "versions"), [(LINE, ["v1", "auto"]), (BINARY, ["v2", "auto"])])
@@ -230,6 +236,7 @@ async def test_header_that_does_not_become_whole_is_given_up(sent: bytes) -> Non
             assert running.server._arriving
             clock.advance_past(0.1)
             assert await client.read_to_end() == b""
+            assert counted(running, "proxy_header_timeout") == 1
         assert not running.server._arriving
         assert clock.timers == 0
 
@@ -255,6 +262,7 @@ async def test_proxy_that_leaves_in_the_middle(sent: bytes, how: str) -> None:
             await until(lambda: running.server._arriving)
             getattr(client, how)()
             await until(lambda: not running.server._arriving)
+            assert counted(running, "left_in_proxy_header") == (1 if sent else 0)
         async with await running.connect() as client:
             await client.send(LINE)
             assert (await client.request(build_request())).status == 200
