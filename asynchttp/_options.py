@@ -184,6 +184,15 @@ GROUPS: Sequence[tuple[str, Sequence[Option]]] = (
                 argument="handler_timeout",
                 **_SECONDS,
             ),
+            Option(
+                "linger-timeout",
+                "for a client to take a refusal, while what it still sends is dropped",
+                values.duration(0.01),
+                1.0,
+                argument="linger_timeout",
+                **_SECONDS,
+            ),
+            Option("linger-size", "that is dropped then", values.size(1), 262144, "SIZE", argument="linger_size"),
             Option("max-header-size", "of a request head", values.size(64), 65536, "SIZE", argument="max_header_size"),
             Option(
                 "max-header-count",

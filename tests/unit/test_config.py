@@ -53,6 +53,8 @@ VALUES: dict[str, tuple[tuple[str, Any], tuple[str, ...]]] = {
     "header-timeout": (("1", 1.0), ("0", "x")),
     "body-timeout": (("1", 1.0), ("0", "x")),
     "handler-timeout": (("1", 1.0), ("0", "x")),
+    "linger-timeout": (("1", 1.0), ("0", "x")),
+    "linger-size": (("1K", 1024), ("0", "x")),
     "write-timeout": (("1", 1.0), ("0", "x")),
     "max-header-size": (("64K", 65536), ("0", "63", "64KB", "-1", "1.5K", "64 K", "9" * 30)),
     "max-header-count": (("5", 5), ("0", "x")),
