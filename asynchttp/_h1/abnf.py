@@ -70,13 +70,14 @@ host: Final = rb"(?:" + ip_literal + rb"|" + reg_name + rb")(?::[0-9]{0,5})?+"
 bws: Final = rb"[ \t]*+"
 
 #: RFC 9112 §7.1.1 chunk-ext: whitespace only before and behind ";" and "=". None may stand between size and CRLF.
-chunk_ext: Final = (
+_chunk_ext: Final = (
     rb"(?:%b;%b"
     + token
     + rb"(?:%b=%b(?:"
     + token
     + rb'|"(?:[\t\x20!\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"))?+)*+'
-).replace(b"%b", bws)
+)
+chunk_ext: Final = _chunk_ext.replace(b"%b", bws)
 
 #: RFC 9112 §7.1 chunk-size with chunk-ext. Sixteen digits hold any 64-bit number.
 chunk_header: Final = rb"([0-9A-Fa-f]{1,16})(" + chunk_ext + rb")\r\n"
@@ -110,6 +111,8 @@ FIELD_VALUE: Final = re.compile(field_value)
 HOST: Final = re.compile(host)
 CONTENT_LENGTH: Final = re.compile(content_length)
 CHUNK_HEADER: Final = re.compile(chunk_header)
+#: Chunk extensions as they may be generated.
+SENT_CHUNK_EXT: Final = re.compile(_chunk_ext.replace(b"%b", b""))
 
 #: The values of a field that we write: the same octets, as text (ISO 8859-1).
 FIELD_VALUE_TEXT: Final = re.compile(field_value.decode("latin-1"))

@@ -8,7 +8,8 @@ the head promised goes out, and what isn't sure to end ends with the connection.
 import enum
 from typing import Final
 
-from asynchttp._h1 import chunked, framing, serializer
+from asynchttp import _reasons
+from asynchttp._h1 import abnf, chunked, framing, serializer
 from asynchttp._h1.errors import HTTPInputError, HTTPOutputError
 
 __all__ = ["RawResponse"]
@@ -23,6 +24,18 @@ class _In(enum.IntEnum):
     CHUNKS = 2
     NOTHING = 3
     UNTIL_CLOSE = 4
+
+
+class _SentChunks(chunked.ChunkedDecoder):
+    """Chunks that we send ourselves: recipients must bear bad whitespace, and no sender may generate it.
+
+    RFC 9110 §5.6.3.
+    """
+
+    def _begin_chunk(self, digits: bytes, extensions: bytes) -> None:
+        if abnf.SENT_CHUNK_EXT.fullmatch(extensions) is None:
+            raise HTTPInputError("whitespace around a chunk extension", reason=_reasons.CHUNK_EXTENSION)
+        super()._begin_chunk(digits, extensions)
 
 
 class RawResponse:
@@ -55,7 +68,7 @@ class RawResponse:
         """A response whose head was written already, and whose handler frames the chunks itself."""
         response = cls(method)
         response._in = _In.CHUNKS
-        response._decoder = chunked.ChunkedDecoder()
+        response._decoder = _SentChunks()
         return response
 
     def feed(self, data: bytes) -> bytes:
@@ -117,7 +130,7 @@ class RawResponse:
             self._until_close()
         elif told.body_length == framing.CHUNKED:
             self._in = _In.CHUNKS
-            self._decoder = chunked.ChunkedDecoder()
+            self._decoder = _SentChunks()
         else:
             self._in = _In.LENGTH
             self._left = self.length = told.body_length

@@ -177,6 +177,7 @@ class Stream:
     """The little of a stream that a connection asks for while it reads a head."""
 
     io_loop = types.SimpleNamespace(asyncio_loop=None, done_future=None)
+    socket = None
 
     def set_consumer(self, consumer: object) -> None:
         pass

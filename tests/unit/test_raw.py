@@ -98,7 +98,10 @@ def test_more_behind_the_last_chunk_never_goes_out(rest: bytes) -> None:
         assert (CHUNKED + body).startswith(sent)
 
 
-@pytest.mark.parametrize("body", [b"hello", b"5\r\nhelloX", b"+5\r\nhello\r\n", b"5\nhello\n", b"0\r\nA\r\n\r\n"])
+@pytest.mark.parametrize(
+    "body",
+    [b"hello", b"5\r\nhelloX", b"+5\r\nhello\r\n", b"5\nhello\n", b"0\r\nA\r\n\r\n", b"1 ;a\r\nx", b"1;a = b\r\nx"],
+)
 def test_malformed_chunks_are_our_own_fault(body: bytes) -> None:
     with pytest.raises(HTTPOutputError, match="malformed chunked body: "):
         write([CHUNKED + body + b"\r\n\r\n"])
