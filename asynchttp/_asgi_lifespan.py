@@ -62,6 +62,10 @@ class Lifespan:
     async def _run(self) -> None:
         try:
             await self._app({**_SCOPE, "state": self.state}, self._messages.get, self._send)
+        except asyncio.CancelledError:  # the loop ends: nobody shall wait for what can't come
+            self._started.cancel()
+            self._stopped.cancel()
+            raise
         except Exception as error:
             if not self._started.done() and self._mode == "auto":
                 gen_log.info("The ASGI application takes no part in lifespan events: %r", error)
