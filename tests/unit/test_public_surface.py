@@ -62,6 +62,7 @@ PUBLIC = {
     "platform": "",
     "platform.asyncio": "AsyncIOLoop AsyncIOMainLoop BaseAsyncIOLoop to_asyncio_future to_tornado_future",
     "process": "CalledProcessError Subprocess cpu_count fork_processes task_id",
+    "pytest_plugin": "asynchttp_loop asynchttp_server",
     "run_as_tornado": "main",
     "stack_context": """
         ExceptionStackContext NullContext StackContext StackContextInconsistentError run_with_stack_context wrap
