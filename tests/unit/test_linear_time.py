@@ -4,6 +4,7 @@ Each test does the same with ``n`` and with ``8 n`` and compares the time that t
 as much is a generous eight, and far from sixty-four; a measurement that went wrong is repeated.
 """
 
+import functools
 import gc
 import re
 import time
@@ -263,12 +264,12 @@ def test_one_long_trailer(size: int) -> None:
 )
 def test_extensions(extension: bytes) -> None:
     """Beyond the bound of the decoder: the pattern itself."""
-    assert_linear(lambda size: lambda: abnf.CHUNK_HEADER.match(b"5;" + extension * size), 400_000)
+    assert_linear(lambda size: functools.partial(abnf.CHUNK_HEADER.match, b"5;a" + extension * size), 400_000)
 
 
 @pytest.mark.parametrize("content", [b"a", b"\\\\", b'\\"', b"\\"], ids=["text", "backslashes", "quotes", "half"])
 def test_quoted_extension(content: bytes) -> None:
-    assert_linear(lambda size: lambda: abnf.CHUNK_HEADER.match(b'5;a="' + content * size), 400_000)
+    assert_linear(lambda size: functools.partial(abnf.CHUNK_HEADER.match, b'5;a="' + content * size), 400_000)
 
 
 def test_headers_without_end() -> None:
