@@ -11,6 +11,7 @@ __all__ = ["METHODS", "PRIVATE", "REMOVED", "SHIMMED_KEYWORDS", "UNSUPPORTED_KEY
 
 _REACTOR: Final = "asyncio is the loop: twisted.internet.asyncioreactor.install() puts Twisted on it"
 _IOLOOPS: Final = "every loop is asyncio's: use tornado.ioloop.IOLoop"
+_SELECTS: Final = "not needed: each loop here has add_reader()"
 
 #: Dotted names that are gone, and what to do.
 REMOVED: Final[Mapping[str, str]] = MappingProxyType(
@@ -26,6 +27,8 @@ REMOVED: Final[Mapping[str, str]] = MappingProxyType(
         "tornado.platform.interface": "an inner module of Tornado 2 to 5",
         "tornado.platform.auto": "an inner module of Tornado 2 to 5",
         "tornado.platform.asyncio.AnyThreadEventLoopPolicy": "not needed: IOLoop.current() makes a thread's loop",
+        "tornado.platform.asyncio.AddThreadSelectorEventLoop": _SELECTS,
+        "tornado.platform.asyncio.SelectorThread": _SELECTS,
         "tornado.database": "it left Tornado in 3.0: pip install torndb, or a driver for asyncio",
         "tornado.web.ChunkedTransferEncoding": "the server chunks by itself",
         "tornado.auth.GoogleMixin": "Google ended OpenID 2.0: use auth.GoogleOAuth2Mixin",
@@ -79,11 +82,14 @@ UNSUPPORTED_KEYWORDS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     }
 )
 
-_LOOP: Final = "private to Tornado's own loop; asyncio's has asyncio.all_tasks() and IOLoop.asyncio_loop.is_running()"
-_STREAM: Final = "private to Tornado's own stream"
+_LOOP: Final = (
+    "loop",
+    "private to Tornado's own loop; asyncio's has asyncio.all_tasks() and IOLoop.asyncio_loop.is_running()",
+)
+_STREAM: Final = ("stream", "private to Tornado's own stream")
 
-#: Private attributes that programs were seen to use, and what to use instead.
-PRIVATE: Final[Mapping[str, str]] = MappingProxyType(
+#: Private attributes that programs were seen to use: a word in the name of what has them, and what to use instead.
+PRIVATE: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "_callbacks": _LOOP,
         "_running": _LOOP,
@@ -91,7 +97,7 @@ PRIVATE: Final[Mapping[str, str]] = MappingProxyType(
         "_add_io_state": _STREAM,
         "_handle_read": _STREAM,
         "_handle_write": _STREAM,
-        "_read_buffer": _STREAM + ": read_bytes(n, partial=True) gives what is there",
-        "_write_buffer": _STREAM + ": stream.writing() tells whether something waits",
+        "_read_buffer": ("stream", _STREAM[1] + ": read_bytes(n, partial=True) gives what is there"),
+        "_write_buffer": ("stream", _STREAM[1] + ": stream.writing() tells whether something waits"),
     }
 )

@@ -34,6 +34,9 @@ __all__ = [
     "UnsatisfiableReadError",
 ]
 
+#: Private in Tornado, but programs import it (webssh): the error numbers of a peer that has gone.
+_ERRNO_CONNRESET = (errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ETIMEDOUT)
+
 
 class IOStream(BaseIOStream):
     """A stream over a socket.

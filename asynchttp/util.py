@@ -306,7 +306,12 @@ class ArgReplacer:
 
 
 def _websocket_mask(mask: bytes, data: bytes) -> bytes:
-    """Xor ``data`` with the four octets of ``mask``, repeated.  RFC 6455 §5.3."""
+    """Xor ``data`` with the four octets of ``mask``, repeated.  RFC 6455 §5.3.
+
+    Raises: :exc:`ValueError` if ``mask`` is shorter or longer.
+    """
+    if len(mask) != 4:
+        raise ValueError(f"a mask has 4 octets: {mask!r}")
     octets = len(data)
     repeated = array.array("B", (mask * (octets // 4 + 1))[:octets]).tobytes()
     return (int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")).to_bytes(octets, "big")

@@ -37,8 +37,13 @@ class Recorder(unittest.TestResult):
         self._failed(test, err)
 
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+        """Each has an outcome of its own, beside the test's."""
+        name = f"{_name(test)} {subtest._subDescription()}"
         if err is not None:
-            self._failed(test, err)
+            self.outcomes[name] = "failed"
+            self.details[name] = self._exc_info_to_string(err, test)  # type: ignore[attr-defined]
+        else:
+            self.outcomes.setdefault(name, "passed")
 
     def addSkip(self, test: Any, reason: str) -> None:
         self.outcomes[_name(test)] = "skipped"

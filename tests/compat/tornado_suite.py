@@ -36,6 +36,22 @@ MODULES = (
     "websocket_test",
     "simple_httpclient_test",
     "httpclient_test",
+    "asyncio_test",
+    "circlerefs_test",
+    "import_test",
+    "autoreload_test",
+    "security_corpus_test",
+)
+#: Modules whose tests know no loop, or make their own: once is enough.
+WITHOUT_LOOP = (
+    "auth_test",
+    "escape_test",
+    "locale_test",
+    "log_test",
+    "options_test",
+    "template_test",
+    "util_test",
+    "wsgi_test",
 )
 LOOPS = ("asyncio", "uvloop")
 #: Seconds for one module on one loop; the slowest takes about 10 on two cores.
@@ -100,7 +116,9 @@ def run(module: str, loop: str, patterns: tuple[str, ...] = ()) -> Outcome:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.compat.tornado_suite", description=__doc__)
-    parser.add_argument("module", nargs="*", default=MODULES, help="a module, or module:part-of-a-test's-name")
+    parser.add_argument(
+        "module", nargs="*", default=(*MODULES, *WITHOUT_LOOP), help="a module, or module:part-of-a-test's-name"
+    )
     parser.add_argument("--loop", choices=LOOPS, action="append", help="default: both")
     parser.add_argument("--verbose", action="store_true", help="show the tracebacks of what failed")
     options = parser.parse_args()
@@ -109,7 +127,7 @@ def main() -> int:
     problems: list[str] = []
     for argument in options.module:
         module, _, pattern = argument.partition(":")
-        for loop in options.loop or LOOPS:
+        for loop in options.loop or (LOOPS[:1] if module in WITHOUT_LOOP else LOOPS):
             outcome = run(module, loop, (pattern,) if pattern else ())
             counts = [outcome.count("passed"), outcome.count("skipped"), outcome.count("failed")]
             unexpected = len(outcome.surprises)
