@@ -13,7 +13,7 @@ from asynchttp import httputil
 from asynchttp._h1.errors import HTTPInputError
 from asynchttp.iostream import StreamClosedError
 
-__all__ = ["in_our_terms", "meet_tornado"]
+__all__ = ["accept_handlers", "in_our_terms", "meet_tornado"]
 
 
 def meet_tornado() -> Callable[[str, str, str], Any]:
@@ -38,6 +38,52 @@ def in_our_terms(error: BaseException) -> BaseException:
     refused = HTTPInputError(str(error))
     refused.public = "Bad Request"
     return refused
+
+
+def accept_handlers(web: Any) -> None:
+    """Let ``asynchttp.web`` take handlers of ``tornado.web`` in its applications, and its errors from its own handlers.
+
+    Both come from libraries that import Tornado by its own name.
+    """
+    router = web._ApplicationRouter
+    get_target_delegate = router.get_target_delegate
+    has_stream_request_body = web._has_stream_request_body
+    handle_request_exception = web.RequestHandler._handle_request_exception
+
+    def get_delegate(self: Any, target: Any, request: Any, **target_params: Any) -> Any:
+        if _is_handler_of_theirs(target):
+            return self.application.get_handler_delegate(request, target, **target_params)
+        return get_target_delegate(self, target, request, **target_params)
+
+    def streams_request_body(cls: Any) -> bool:
+        if _is_handler_of_theirs(cls):
+            return getattr(cls, "_stream_request_body", False)
+        streams: bool = has_stream_request_body(cls)
+        return streams
+
+    def handle_exception(self: Any, error: BaseException) -> None:
+        theirs: Any = sys.modules.get("tornado.web")
+        for name in ("HTTPError", "Finish"):
+            ours = getattr(web, name)
+            if theirs is not None and isinstance(error, getattr(theirs, name)) and not isinstance(error, ours):
+                both = _both(ours, type(error))
+                known = both.__new__(both, *error.args)
+                vars(known).update(vars(error))
+                try:
+                    raise known.with_traceback(error.__traceback__)  # what the handler does looks at sys.exc_info()
+                except ours:
+                    handle_request_exception(self, known)
+                return
+        handle_request_exception(self, error)
+
+    router.get_target_delegate = get_delegate
+    web._has_stream_request_body = streams_request_body
+    web.RequestHandler._handle_request_exception = handle_exception
+
+
+def _is_handler_of_theirs(thing: Any) -> bool:
+    theirs: Any = sys.modules.get("tornado.web")
+    return theirs is not None and isinstance(thing, type) and issubclass(thing, theirs.RequestHandler)
 
 
 _Class = TypeVar("_Class", bound=type)

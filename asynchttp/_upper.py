@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from asynchttp._forward import MODULES
 from asynchttp._legacy.upper import add_old_names
+from asynchttp._tornado import accept_handlers
 
 __all__ = ["is_module", "spec_of", "tornado"]
 
@@ -71,6 +72,8 @@ class _Loader(SourceFileLoader):
         vars(module)["__builtins__"] = _BUILTINS
         exec(code, vars(module))
         add_old_names(module)
+        if module.__name__ == "asynchttp.web":
+            accept_handlers(module)
 
 
 class _Tornado(ModuleType):
