@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["METHODS", "PRIVATE", "REMOVED", "SHIMMED_KEYWORDS", "UNSUPPORTED_KEYWORDS"]
+__all__ = ["METHODS", "PRIVATE", "REMOVED", "SHIMMED_KEYWORDS"]
 
 _REACTOR: Final = "asyncio is the loop: twisted.internet.asyncioreactor.install() puts Twisted on it"
 _IOLOOPS: Final = "every loop is asyncio's: use tornado.ioloop.IOLoop"
@@ -26,7 +26,6 @@ REMOVED: Final[Mapping[str, str]] = MappingProxyType(
         "tornado.platform.select": _IOLOOPS,
         "tornado.platform.interface": "an inner module of Tornado 2 to 5",
         "tornado.platform.auto": "an inner module of Tornado 2 to 5",
-        "tornado.platform.asyncio.AnyThreadEventLoopPolicy": "not needed: IOLoop.current() makes a thread's loop",
         "tornado.platform.asyncio.AddThreadSelectorEventLoop": _SELECTS,
         "tornado.platform.asyncio.SelectorThread": _SELECTS,
         "tornado.database": "it left Tornado in 3.0: pip install torndb, or a driver for asyncio",
@@ -42,9 +41,12 @@ METHODS: Final = frozenset(
     (
         "close",
         "connect",
+        "facebook_request",
         "fetch",
         "flush",
+        "get_authenticated_user",
         "handle_stream",
+        "oauth2_request",
         "read_bytes",
         "read_into",
         "read_until",
@@ -52,6 +54,7 @@ METHODS: Final = frozenset(
         "read_until_regex",
         "resolve",
         "start_tls",
+        "twitter_request",
         "wait_for_handshake",
         "websocket_connect",
         "write",
@@ -65,20 +68,6 @@ SHIMMED_KEYWORDS: Final[Mapping[str, str]] = MappingProxyType(
         "callback": "called by the loop, as in Tornado 2 to 5",
         "streaming_callback": "called by the loop, as in Tornado 2 to 5",
         "io_loop": "taken",
-    }
-)
-
-_AWAIT: Final = "await the result, the callback is gone since Tornado 6"
-
-#: (method, keyword) of Tornado 2 to 5 that nobody understands any more.
-UNSUPPORTED_KEYWORDS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
-    {
-        ("get_authenticated_user", "callback"): _AWAIT,
-        ("authorize_redirect", "callback"): _AWAIT,
-        ("authenticate_redirect", "callback"): _AWAIT,
-        ("facebook_request", "callback"): _AWAIT,
-        ("twitter_request", "callback"): _AWAIT,
-        ("oauth2_request", "callback"): _AWAIT,
     }
 )
 

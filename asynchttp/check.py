@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Final
 
-from asynchttp._migration import METHODS, PRIVATE, REMOVED, SHIMMED_KEYWORDS, UNSUPPORTED_KEYWORDS
+from asynchttp._migration import METHODS, PRIVATE, REMOVED, SHIMMED_KEYWORDS
 
 #: Octets of one file: no one wrote more by hand, and the syntax tree takes a hundred times as much.
 _MAX_FILE_SIZE: Final = 8 << 20
@@ -235,10 +235,7 @@ class _Reader(ast.NodeVisitor):
             function = node.func
             method = function.attr if isinstance(function, ast.Attribute) else ""
             for keyword in node.keywords:
-                rule = (method, keyword.arg or "")
-                if rule in UNSUPPORTED_KEYWORDS:
-                    self._add(node, f".{method}({keyword.arg}=)", NOT_SUPPORTED, UNSUPPORTED_KEYWORDS[rule])
-                elif (keyword.arg or "") in SHIMMED_KEYWORDS and (method in METHODS or keyword.arg == "io_loop"):
+                if (keyword.arg or "") in SHIMMED_KEYWORDS and (method in METHODS or keyword.arg == "io_loop"):
                     self._add(node, f"{keyword.arg}=", SHIM, SHIMMED_KEYWORDS[keyword.arg or ""])
         self.generic_visit(node)
 

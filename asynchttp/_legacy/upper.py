@@ -185,6 +185,40 @@ class _StreamOfHandler:
         return handler.request.connection.stream if connection is None else connection.stream
 
 
+# -- logins ------------------------------------------------------------------------------------------------------------
+
+
+def _auth(module: Any) -> None:
+    def with_callback(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def wrapper(self: Any, *args: Any, callback: Any = None, **kwargs: Any) -> Any:
+            # By position it stood where Tornado 6 has the next argument.
+            callback = callback or next(filter(callable, args), None)
+            result = method(self, *(each for each in args if not callable(each)), **kwargs)
+            if callback is None:
+                return result
+            IOLoop.current().add_future(convert_yielded(result), wrap(functools.partial(deliver, callback)))
+            return None
+
+        return wrapper
+
+    def deliver(callback: Callable[[Any], Any], future: "asyncio.Future[Any]") -> None:
+        try:
+            result = future.result()
+        except module.AuthError as error:
+            log.gen_log.warning("%s", error)
+            result = None
+        callback(result)
+
+    for each in vars(module).values():
+        if isinstance(each, type) and each.__module__ == module.__name__:
+            for name in _AUTH_METHODS & vars(each).keys():
+                setattr(each, name, with_callback(vars(each)[name]))
+
+
+#: Those that ask a server.
+_AUTH_METHODS: Final = frozenset(("facebook_request", "get_authenticated_user", "oauth2_request", "twitter_request"))
+
 # -- the rest ----------------------------------------------------------------------------------------------------------
 
 
@@ -246,6 +280,7 @@ def _log_filters() -> list[Any]:
 _CHANGES: Final[Mapping[str, Callable[[Any], None]]] = MappingProxyType(
     {
         "asynchttp._wsgi_container": _wsgi,
+        "asynchttp.auth": _auth,
         "asynchttp.httpclient": _httpclient,
         "asynchttp.options": _options,
         "asynchttp.testing": _testing,

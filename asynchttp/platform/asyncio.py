@@ -6,6 +6,7 @@ Source: Tornado ``platform.asyncio``.
 import asyncio
 from typing import Any
 
+from asynchttp._legacy.policies import __getattr__  # noqa: F401  # AnyThreadEventLoopPolicy, on demand
 from asynchttp.gen import convert_yielded
 from asynchttp.ioloop import IOLoop
 

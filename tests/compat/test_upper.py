@@ -261,3 +261,22 @@ def test_library_that_is_not_aliased_finds_the_running_loop() -> None:
         asyncio.run(main())
         """)
     assert out == "True tornado.platform.asyncio\n"
+
+
+def test_policy_of_tornado_5_makes_a_loop_in_any_thread() -> None:
+    out = printed("""
+        import asyncio, threading, warnings
+        from asynchttp.platform.asyncio import AsyncIOLoop
+        import asynchttp.platform.asyncio as platform
+        warnings.simplefilter("ignore")  # policies are deprecated in Python 3.14
+        asyncio.set_event_loop_policy(platform.AnyThreadEventLoopPolicy())
+        def work():
+            loop = asyncio.get_event_loop()
+            print(loop.run_until_complete(asyncio.sleep(0, "ran")), asyncio.get_event_loop() is loop)
+            loop.close()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        print(hasattr(platform, "NoSuchPolicy"))
+        """)
+    assert out.splitlines() == ["ran True", "False"]

@@ -262,3 +262,14 @@ async def test_blog_4(programs: Programs, http: aiohttp.ClientSession) -> None:
         assert (await get(http, f"{url}/source/{urllib.parse.quote('../x', safe='')}"))[0] in (403, 404)
         process.send_signal(signal.SIGTERM)
         assert process.wait() == -signal.SIGTERM
+
+
+async def test_login_3(programs: Programs, http: aiohttp.ClientSession) -> None:
+    with programs.server("login_3", stderr=r"(?s).*") as (_, port):
+        url = f"http://127.0.0.1:{port}"
+        async with http.get(f"{url}/login", allow_redirects=False) as response:
+            assert response.status == 302
+            assert "scope=read_stream" in response.headers["Location"]
+        assert await get(http, f"{url}/login?code=c") == (200, "You with token of c")
+        assert await get(http, f"{url}/me?token=t") == (200, "me by t")
+        assert (await get(http, f"{url}/me?token=bad"))[0] == 500

@@ -23,7 +23,6 @@ _BARE_LF = (
     "the request has bare LF line ends, which are refused (RFC 9112 §2.2 lets a recipient accept them, none must)"
 )
 _SELECTOR = "tests a thread of Tornado's that selects for loops without add_reader; every loop here has it"
-_POLICY = "a policy of Tornado 5, not needed: IOLoop.current() makes a thread's loop; policies end with Python 3.16"
 _LOOPS_TABLE = "looks into the private _ioloop_for_asyncio; that closed loops are forgotten is tested in tests/loop"
 _TRANSPORT = (
     "finds asyncio's own transport, which refers to itself by _read_ready_cb until the collector comes; nothing of "
@@ -146,8 +145,6 @@ LOST: dict[tuple[str, str], Lost] = {
             "SelectorThreadLeakTest.test_close_before_thread_manager_starts": _SELECTOR,
             "LeakTest.test_asyncio_close_leak": _LOOPS_TABLE,
             "LeakTest.test_ioloop_close_leak": _LOOPS_TABLE,
-            "AnyThreadEventLoopPolicyTest.test_asyncio_accessor": _POLICY,
-            "AnyThreadEventLoopPolicyTest.test_tornado_accessor": _POLICY,
         },
     ),
     **_lost(

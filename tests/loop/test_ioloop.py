@@ -1405,3 +1405,23 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_ctrl_c_ends_the_loop_between_two_callbacks(loop):
     assert run_python("-c", SWALLOWS_INTERRUPTS, env={"ASYNCHTTP_LOOP": loop}) == (0, "ended True\n", "")
+
+
+def test_closed_loops_are_forgotten(new_loop: NewLoop) -> None:
+    """Neither an IOLoop nor its asyncio loop stays in a table; asyncio's own slot may keep the last."""
+    gone = []
+    for _ in range(3):
+        below = asyncio.new_event_loop()
+        below.call_soon(lambda: gone.append(weakref.ref(IOLoop.current())))
+        below.run_until_complete(asyncio.sleep(0))
+        below.close()
+        gone.append(weakref.ref(below))
+        del below
+        loop = IOLoop()
+        loop.run_sync(lambda: None)
+        loop.close()
+        gone += [weakref.ref(loop), weakref.ref(loop.asyncio_loop)]
+        del loop
+    gc.collect()
+    assert len(gone) == 12
+    assert [reference() for reference in gone[:-1] if reference() is not None] == []

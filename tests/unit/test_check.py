@@ -52,7 +52,7 @@ def said(source: str) -> list[tuple[int, str, str]]:
         ),
         (
             "import tornado.auth\nself.get_authenticated_user(callback=f)",
-            [(1, RENAME, "tornado.auth"), (2, NOT_SUPPORTED, ".get_authenticated_user(callback=)")],
+            [(1, RENAME, "tornado.auth"), (2, SHIM, "callback=")],
         ),
         # All of a module's names; those that aren't ours are nobody's.
         (
