@@ -1412,7 +1412,7 @@ def test_closed_loops_are_forgotten(new_loop: NewLoop) -> None:
     gone = []
     for _ in range(3):
         below = asyncio.new_event_loop()
-        below.call_soon(lambda: gone.append(weakref.ref(IOLoop.current())))
+        below.call_soon(lambda gone=gone: gone.append(weakref.ref(IOLoop.current())))
         below.run_until_complete(asyncio.sleep(0))
         below.close()
         gone.append(weakref.ref(below))
