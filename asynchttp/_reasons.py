@@ -3,8 +3,8 @@
 Whatever ends otherwise than its client could expect leaves exactly one log record, with the code as ``record.reason``
 and the section as ``record.section``, and is counted once under its code (``requests_refused_total{reason="…"}``).
 
-What a peer did wrong is ``INFO``, what our own side did ``ERROR`` or ``WARNING``; that a connection nobody uses is
-closed, as both sides may at any time, is ``DEBUG``.
+What a peer did wrong is ``INFO``, what our own side did ``ERROR`` or ``WARNING``; that a connection ends
+or that a client leaves, as both sides may at any time, is ``DEBUG``, and so is what raises in the handler as well.
 """
 
 import logging
@@ -71,7 +71,7 @@ BAD_REQUEST: Final = Reason("bad_request", "RFC 9110 §15.5.1")
 # Time.
 HEADER_TIMEOUT: Final = Reason("header_timeout", "RFC 9110 §15.5.9")
 BODY_TIMEOUT: Final = Reason("body_timeout", "RFC 9110 §15.5.9")
-SILENT_TIMEOUT: Final = Reason("silent_timeout", "RFC 9112 §9.5")
+SILENT_TIMEOUT: Final = Reason("silent_timeout", "RFC 9112 §9.5", logging.DEBUG)
 IDLE_TIMEOUT: Final = Reason("idle_timeout", "RFC 9112 §9.5", logging.DEBUG)
 WRITE_TIMEOUT: Final = Reason("write_timeout", "RFC 9112 §9.5")
 # Before TLS and HTTP. The section is of HAProxy's "The PROXY protocol, versions 1 & 2".
@@ -80,21 +80,21 @@ PROXY_HEADER_TIMEOUT: Final = Reason("proxy_header_timeout", "PROXY protocol §2
 LEFT_IN_PROXY_HEADER: Final = Reason("left_in_proxy_header", "PROXY protocol §2")
 # TLS.
 TLS_FAILED: Final = Reason("tls_failed", "RFC 8446 §6.2", logging.WARNING)
-TLS_CUT_OFF: Final = Reason("tls_cut_off", "RFC 8446 §6.1")
+TLS_CUT_OFF: Final = Reason("tls_cut_off", "RFC 8446 §6.1", logging.DEBUG)
 TLS_TIMEOUT: Final = Reason("tls_timeout", "RFC 9112 §9.5")
 # The client left.
-LEFT_IN_HEAD: Final = Reason("left_in_head", "RFC 9112 §8")
-LEFT_IN_BODY: Final = Reason("left_in_body", "RFC 9112 §8")
-LEFT_BEFORE_ANSWER: Final = Reason("left_before_answer", "RFC 9112 §9.5")
-LEFT_IN_ANSWER: Final = Reason("left_in_answer", "RFC 9112 §9.5")
+LEFT_IN_HEAD: Final = Reason("left_in_head", "RFC 9112 §8", logging.DEBUG)
+LEFT_IN_BODY: Final = Reason("left_in_body", "RFC 9112 §8", logging.DEBUG)
+LEFT_BEFORE_ANSWER: Final = Reason("left_before_answer", "RFC 9112 §9.5", logging.DEBUG)
+LEFT_IN_ANSWER: Final = Reason("left_in_answer", "RFC 9112 §9.5", logging.DEBUG)
 # Our own side.
 HANDLER_FAILED: Final = Reason("handler_failed", "RFC 9110 §15.6.1", logging.ERROR)
 # These raise in the handler, too: what it does about that is another record.
-NO_ANSWER: Final = Reason("no_answer", "RFC 9110 §15.6.1")
-ANSWER_FRAMING: Final = Reason("answer_framing", "RFC 9112 §8")
-HANDLER_CANCELLED: Final = Reason("handler_cancelled", "RFC 9112 §9.5")
+NO_ANSWER: Final = Reason("no_answer", "RFC 9110 §15.6.1", logging.DEBUG)
+ANSWER_FRAMING: Final = Reason("answer_framing", "RFC 9112 §8", logging.DEBUG)
+HANDLER_CANCELLED: Final = Reason("handler_cancelled", "RFC 9112 §9.5", logging.DEBUG)
 NOT_UPGRADED: Final = Reason("not_upgraded", "RFC 9110 §15.2.2")
-CLOSED: Final = Reason("closed", "RFC 9112 §9.6")
+CLOSED: Final = Reason("closed", "RFC 9112 §9.6", logging.DEBUG)
 
 #: All of them, by their codes.
 REASONS: Final = {value.code: value for value in list(globals().values()) if isinstance(value, Reason)}

@@ -385,9 +385,8 @@ async def test_client_that_leaves_during_an_awaited_write_is_no_error_of_the_han
         assert await within(outcome.get()) == "told"
         await all_closed(running.server)
         await turns()
-    records = [(record.levelname, record.getMessage()) for record in caplog.records if "asynchttp" in record.name]
-    text = "Client left in the middle of its answer: GET / (127.0.0.1) [left_in_answer, RFC 9112 §9.5]"
-    assert records == [("INFO", text)]
+    noise = [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+    assert noise == []
 
 
 async def test_stream_of_the_handlers_own_that_closes_is_its_error(expect_log: ExpectLog) -> None:
