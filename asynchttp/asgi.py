@@ -6,31 +6,28 @@ Versions: ASGI 3, HTTP and WebSocket 2.5, lifespan 2.0 (``asgi.readthedocs.io``)
 """
 
 import asyncio
-import functools
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 from urllib.parse import unquote
 
 from asynchttp._asgi_http import ASGIRequest, Message
 from asynchttp._asgi_lifespan import Lifespan, LifespanError
-from asynchttp._asgi_websocket import ASGIWebSocket, asks_for_websocket
+from asynchttp._asgi_websocket import ASGIWebSocket, asks_for_websocket, websockets_installed
 from asynchttp._dispatch import Run, Start, Starter
 from asynchttp._exchange import ServerRequest
 from asynchttp.iostream import SSLIOStream
+from asynchttp.log import app_log
 
 __all__ = ["ASGIHandler", "LifespanError"]
 
 Scope = dict[str, Any]
 Application = Callable[[Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
-Fields = tuple[tuple[bytes, bytes], ...]
+#: Seconds that WebSockets have for their end when the server stops.
+_CLOSE_TIMEOUT: Final = 10.0
 
-#: Octets of a request's fields up to which they are remembered.
-_REMEMBERED_SIZE: Final = 2048
-
-_ASGI: Final = {"version": "3.0", "spec_version": "2.5"}
 _TLS_VERSIONS: Final = {"TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
 
@@ -58,6 +55,8 @@ class ASGIHandler(Starter):
         self.app = app
         self.root_path = root_path.rstrip("/")
         self._lifespan = Lifespan(app, lifespan)
+        self._websockets: set[ASGIWebSocket] = set()
+        self._told_of_extra = False
 
     async def startup(self) -> None:
         """Tell the application that the server starts, and wait until it is ready.
@@ -69,8 +68,14 @@ class ASGIHandler(Starter):
     async def shutdown(self) -> None:
         """Tell the application that the server has stopped, and wait until it has cleaned up.
 
+        WebSockets that are open are closed with 1012, and have ten seconds for it.
+
         Raises: :exc:`LifespanError` if it says or shows that it couldn't.
         """
+        if self._websockets:
+            for websocket in self._websockets:
+                websocket.restart_service()
+            await asyncio.wait([websocket.done for websocket in self._websockets], timeout=_CLOSE_TIMEOUT)
         await self._lifespan.shutdown()
 
     async def __aenter__(self) -> Self:
@@ -88,11 +93,9 @@ class ASGIHandler(Starter):
 
         def start(request: ServerRequest) -> None:
             # HOT: once per request.
-            fields, upgrades = _fields(request.tail.octets)
-            if upgrades and asks_for_websocket(request):
-                websocket = ASGIWebSocket(loop, request)
-                request.engine.receive(request, websocket, wanted=False)
-                run(request, self._start_up_first(websocket.run, self._websocket_scope(request, fields)))
+            fields = request.tail.lowered_fields()
+            if b"pgrade" in request.tail.octets and asks_for_websocket(request):
+                self._start_websocket(loop, request, run)
                 return
             conversation = ASGIRequest(loop, request)
             request.engine.receive(request, conversation, wanted=False)
@@ -104,13 +107,28 @@ class ASGIHandler(Starter):
 
         return start
 
+    def _start_websocket(self, loop: asyncio.AbstractEventLoop, request: ServerRequest, run: Run) -> None:
+        if not websockets_installed():
+            text = "WebSocket needs the extra 'asgi': pip install 'asynchttpd[asgi]'"
+            if not self._told_of_extra:
+                self._told_of_extra = True
+                app_log.error("%s", text)
+            request.respond(text + "\n", 501)
+            return
+        websocket = ASGIWebSocket(loop, request)
+        if websocket.shake_hands():
+            request.engine.receive(request, websocket, wanted=False)
+            self._websockets.add(websocket)
+            websocket.done.add_done_callback(lambda _: self._websockets.discard(websocket))
+            run(request, self._start_up_first(websocket.run, self._websocket_scope(request)))
+
     async def _start_up_first(self, run: Callable[[Application, Scope], Awaitable[None]], scope: Scope) -> None:
         if not self._lifespan.over:
             await self._lifespan.startup()
             scope["state"] = self._lifespan.state.copy()
         await run(self.app, scope)
 
-    def _scope(self, request: ServerRequest, fields: Fields) -> Scope:
+    def _scope(self, request: ServerRequest, fields: Iterable[tuple[bytes, bytes]]) -> Scope:
         raw_path, _, query = request.target.partition(b"?")
         if not raw_path.startswith(b"/") and b"://" in raw_path:  # absolute-form (RFC 9112 §3.2.2)
             raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
@@ -120,14 +138,18 @@ class ASGIHandler(Starter):
         client = None
         if isinstance(address, tuple):
             ip = context.remote_ip
-            client = [ip, address[1] if ip == address[0] else 0]
-        extensions: dict[str, Any] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
+            client = (ip, address[1] if ip == address[0] else 0)
+        extensions: dict[str, Any] = {
+            "http.response.pathsend": {},
+            "http.response.early_hint": {},
+            "http.response.trailers": {},
+        }
         stream = request.engine.stream
         if isinstance(stream, SSLIOStream):
             extensions["tls"] = _tls(stream.socket)
         return {
             "type": "http",
-            "asgi": _ASGI,
+            "asgi": {"version": "3.0", "spec_version": "2.5"},
             "http_version": "1.1" if request.tail.minor else "1.0",
             "method": request.method,
             "scheme": context.protocol,
@@ -142,8 +164,8 @@ class ASGIHandler(Starter):
             "extensions": extensions,
         }
 
-    def _websocket_scope(self, request: ServerRequest, fields: Fields) -> Scope:
-        scope = self._scope(request, fields)
+    def _websocket_scope(self, request: ServerRequest) -> Scope:
+        scope = self._scope(request, request.tail.lowered_fields())
         del scope["method"]
         protocols = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         extensions: dict[str, Any] = {"websocket.http.response": {}}
@@ -158,38 +180,23 @@ class ASGIHandler(Starter):
         }
 
 
-def _fields(tail: bytes) -> tuple[Fields, bool]:
-    """The fields of a checked head as ASGI has them: names in lower case, values without the space around them.
-
-    And whether there is an Upgrade among them. Most requests of a client, and of many clients, have the same.
-    """
-    return _remembered_fields(tail) if len(tail) <= _REMEMBERED_SIZE else _split_fields(tail)
-
-
-def _split_fields(tail: bytes) -> tuple[Fields, bool]:
-    fields = []
-    for line in tail[3:-4].split(b"\r\n"):
-        name, colon, value = line.partition(b":")
-        if colon:
-            fields.append((name.lower(), value.strip(b" \t")))
-    return tuple(fields), any(name == b"upgrade" for name, _ in fields)
-
-
-_remembered_fields: Final = functools.lru_cache(256)(_split_fields)
+#: Numbers of cipher suites by OpenSSL's names.
+_cipher_suites: Final[dict[str, int]] = {}
 
 
 def _tls(tls: Any) -> dict[str, Any]:
     """The ``tls`` extension of the scope."""
     certificate = tls.getpeercert(binary_form=True)
     cipher = tls.cipher()
-    numbers = {each["name"]: each["id"] & 0xFFFF for each in tls.context.get_ciphers()}
+    if cipher and cipher[0] not in _cipher_suites:
+        _cipher_suites.update((each["name"], each["id"] & 0xFFFF) for each in tls.context.get_ciphers())
     return {
         "server_cert": None,
         "client_cert_chain": [ssl.DER_cert_to_PEM_cert(certificate)] if certificate else [],
         "client_cert_name": _subject(tls) if certificate else None,
         "client_cert_error": None,
         "tls_version": _TLS_VERSIONS.get(tls.version() or ""),
-        "cipher_suite": numbers.get(cipher[0]) if cipher else None,
+        "cipher_suite": _cipher_suites.get(cipher[0]) if cipher else None,
     }
 
 

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -41,19 +42,27 @@ class Mount(Starter):
                 raise ValueError(f"a place is '/path' or 'host/path', not {place!r}")
             _dispatch.check_handler(handler)
             self._places.append((host.lower(), f"/{path}".rstrip("/"), handler))
+        self._started = contextlib.AsyncExitStack()
         self._places.sort(key=lambda each: (bool(each[0]), len(each[1])), reverse=True)
 
     async def startup(self) -> None:
-        """Start up the ASGI applications among the handlers.  Raises: :exc:`~asynchttp.asgi.LifespanError`."""
-        for _, _, handler in self._places:
-            if isinstance(handler, Starter):
-                await handler.startup()
+        """Start up the ASGI applications among the handlers; if one can't, those before it clean up.
+
+        Raises: :exc:`~asynchttp.asgi.LifespanError`.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            for _, _, handler in self._places:
+                if isinstance(handler, Starter):
+                    await handler.startup()
+                    stack.push_async_callback(handler.shutdown)
+            self._started = stack.pop_all()
 
     async def shutdown(self) -> None:
-        """Let the ASGI applications among the handlers clean up, the last that started first."""
-        for _, _, handler in reversed(self._places):
-            if isinstance(handler, Starter):
-                await handler.shutdown()
+        """Let the ASGI applications among the handlers clean up, the last that started first; all of them.
+
+        Raises: :exc:`~asynchttp.asgi.LifespanError` if one couldn't.
+        """
+        await self._started.aclose()
 
     async def __aenter__(self) -> Self:
         await self.startup()
