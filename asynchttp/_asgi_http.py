@@ -126,6 +126,7 @@ class ASGIRequest(HTTPMessageDelegate):
                 self._event = asyncio.Event()
             self._event.clear()
             await self._event.wait()
+        request.told_of_end = True
         return {"type": "http.disconnect"}
 
     def _next_message(self) -> Message:
@@ -268,11 +269,8 @@ def header_pairs(fields: "Iterable[Sequence[bytes]]") -> "list[tuple[str, str]]"
 
 
 def headers_of(fields: "Iterable[Sequence[bytes]]") -> httputil.HTTPHeaders:
-    """The same as headers, which keep the values of a repeated field apart."""
-    headers = httputil.HTTPHeaders()
-    for name, value in header_pairs(fields):
-        headers.add(name, value)
-    return headers
+    """The same as headers, which keep the values of a repeated field apart; the engine checks them."""
+    return httputil.HTTPHeaders._of_checked(header_pairs(fields))
 
 
 def _octets(body: Any) -> bytes:

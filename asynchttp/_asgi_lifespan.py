@@ -47,7 +47,12 @@ class Lifespan:
         self._messages = asyncio.Queue()
         self._messages.put_nowait({"type": "lifespan.startup"})
         self._task = loop.create_task(self._run())
-        await self._started
+        try:
+            await self._started
+        except LifespanError:
+            self._task.cancel()  # it may wait for a shutdown that won't come
+            await asyncio.wait([self._task])
+            raise
         self.over = True
 
     async def shutdown(self) -> None:

@@ -158,7 +158,7 @@ class ASGIWebSocket(HTTPMessageDelegate):
             await self._event.wait()
         message, size = self._messages.popleft()
         if message["type"] == "websocket.disconnect":
-            self._told_end = True
+            self._told_end = self._request.told_of_end = True
         elif size:
             self._size -= size
             if self._size <= _HIGH_WATER:
@@ -222,11 +222,8 @@ class ASGIWebSocket(HTTPMessageDelegate):
 
     async def _accept(self, message: Message) -> None:
         request = self._request
-        fields = httputil.HTTPHeaders()
-        for name, value in self._response.headers.raw_items():
-            fields.add(name, value)
-        for name, value in headers_of(message.get("headers", ())).get_all():
-            fields.add(name, value)
+        pairs = [*self._response.headers.raw_items(), *headers_of(message.get("headers", ())).get_all()]
+        fields = httputil.HTTPHeaders._of_checked(pairs)
         subprotocol = message.get("subprotocol")
         if subprotocol is not None:
             fields["Sec-WebSocket-Protocol"] = subprotocol
@@ -310,11 +307,11 @@ class ASGIWebSocket(HTTPMessageDelegate):
             self._look_for_end()
         if self._ended:
             self._input.clear()
-        elif self._eof and not self._input:
+        self._flush()
+        if self._eof and not self._input:
             self._protocol.receive_eof()
             self._end(_ABNORMAL)
             self._give_up()
-        self._flush()
         self._update_reading()
 
     def _look_for_end(self) -> None:

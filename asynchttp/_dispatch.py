@@ -207,7 +207,9 @@ async def _answer(
         result = await awaitable
         if result is None or not returns:
             if engine.answering(request):
-                raise HTTPOutputError("the handler returned without finishing its response")
+                if not request.told_of_end:
+                    raise HTTPOutputError("the handler returned without finishing its response")
+                engine.abandon(request)
         elif isinstance(result, httputil.HTTPResponse):
             engine.respond(request, result.body, result.status, result.headers)
         else:

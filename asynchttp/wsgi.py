@@ -249,9 +249,7 @@ class _Answer:
         if self._head is None:
             raise RuntimeError("the WSGI application yielded a body without start_response()")
         status, reason, pairs = self._head
-        headers = httputil.HTTPHeaders()
-        for name, value in pairs:
-            headers.add(name, value)
+        headers = httputil.HTTPHeaders._of_checked(pairs)  # the engine checks them
         if "Date" not in headers:
             headers["Date"] = httputil.format_timestamp(request._start_time)
         line = httputil.ResponseStartLine("HTTP/1.1", status, reason)

@@ -16,10 +16,37 @@ from asynchttp.iostream import IOStream
 from tests.property.effort import examples
 
 NAMES = st.sampled_from(
-    [b"a", b"X-Y", b"content-type", b"Connection", b"date", b"Date", b"set-cookie", b"", b"a b", b"a\r\nb", b"\xe9", b"a:"]
+    [
+        b"a",
+        b"X-Y",
+        b"content-type",
+        b"Connection",
+        b"date",
+        b"Date",
+        b"set-cookie",
+        b"",
+        b"a b",
+        b"a\r\nb",
+        b"\xe9",
+        b"a:",
+    ]
 ) | st.binary(max_size=4)
 VALUES = st.sampled_from(
-    [b"b", b"", b" b", b"b ", b"close", b"keep-alive", b"b\r\nc: d", b"b\r\n", b"b\nc", b"\0", b"\xff", b"b\tc", b"\x7f"]
+    [
+        b"b",
+        b"",
+        b" b",
+        b"b ",
+        b"close",
+        b"keep-alive",
+        b"b\r\nc: d",
+        b"b\r\n",
+        b"b\nc",
+        b"\0",
+        b"\xff",
+        b"b\tc",
+        b"\x7f",
+    ]
 ) | st.binary(max_size=6)
 FIELDS = st.lists(st.tuples(NAMES, VALUES), max_size=3)
 STATUSES = st.sampled_from([200, 200, 201, 204, 304, 404, 500, 299, 599, 100, 101, 199, 600, 0, -1])
