@@ -57,18 +57,18 @@ class App:
 @pytest.mark.parametrize("mode", ["auto", "on"])
 async def test_application_is_started_before_and_stopped_behind_its_requests(mode: Any) -> None:
     app = App()
-    async with ASGIHandler(app, lifespan=mode) as handler:
-        async with run_server(handler) as running, await running.connect() as client:
-            for _ in range(2):
-                assert (await client.request(build_request())).body == b"{'made': 'at start-up'}"
+    handler = ASGIHandler(app, lifespan=mode)
+    async with handler, run_server(handler) as running, await running.connect() as client:
+        for _ in range(2):
+            assert (await client.request(build_request())).body == b"{'made': 'at start-up'}"
     assert app.log == ["startup", "request", "request", "shutdown"]
 
 
 async def test_off_asks_nothing() -> None:
     app = App("raise")
-    async with ASGIHandler(app, lifespan="off") as handler:
-        async with run_server(handler) as running, await running.connect() as client:
-            assert (await client.request(build_request())).body == b"{}"
+    handler = ASGIHandler(app, lifespan="off")
+    async with handler, run_server(handler) as running, await running.connect() as client:
+        assert (await client.request(build_request())).body == b"{}"
     assert app.log == ["request"]
 
 

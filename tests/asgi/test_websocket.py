@@ -108,7 +108,7 @@ def url(running: RunningServer, path: str = "/ws") -> str:
     return f"ws://127.0.0.1:{running.port}{path}"
 
 
-# -- opening -----------------------------------------------------------------------------------------------------------
+# -- opening --------------------------------------------------------------------------------------------------------
 
 
 async def test_messages_go_both_ways() -> None:
@@ -271,7 +271,7 @@ async def test_without_the_package_501_and_one_record(expect_log: ExpectLog) -> 
     assert app.scope is None
 
 
-# -- what a client can do wrong ------------------------------------------------------------------------------------------
+# -- what a client can do wrong -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -481,7 +481,7 @@ async def test_slow_application_is_no_dead_client() -> None:
             await within(over.wait())
 
 
-# -- closing -------------------------------------------------------------------------------------------------------------
+# -- closing --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -567,7 +567,7 @@ async def test_shutdown_of_the_server_closes_with_1012() -> None:
         assert not handler._websockets
 
 
-# -- what an application can do wrong ------------------------------------------------------------------------------------
+# -- what an application can do wrong -------------------------------------------------------------------------------
 
 WRONG_BEFORE: list[tuple[list[Any], str]] = [
     ([], "returned without finishing"),
