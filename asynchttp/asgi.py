@@ -14,13 +14,14 @@ from urllib.parse import unquote
 
 from asynchttp._asgi_http import ASGIRequest, Message
 from asynchttp._asgi_lifespan import Lifespan, LifespanError
+from asynchttp._asgi_tornado import TornadoASGI
 from asynchttp._asgi_websocket import ASGIWebSocket, asks_for_websocket, websockets_installed
 from asynchttp._dispatch import Run, Start, Starter
 from asynchttp._exchange import ServerRequest
 from asynchttp.iostream import SSLIOStream
 from asynchttp.log import app_log
 
-__all__ = ["ASGIHandler", "LifespanError"]
+__all__ = ["ASGIHandler", "LifespanError", "TornadoASGI"]
 
 Scope = dict[str, Any]
 Application = Callable[[Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]

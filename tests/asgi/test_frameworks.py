@@ -131,7 +131,7 @@ async def test_starlette(tmp_path: pathlib.Path) -> None:
         async with session.get(running.url("/endless")) as response:
             await response.content.readexactly(5000)
             response.close()
-        await until(lambda: "endless ended" in log)
+        await until(lambda: "endless ended" in log)  # the client that left is no error
     assert (log[0], log.count("background"), log[-1]) == ("up", 4, "down")
 
 

@@ -20,6 +20,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import path as django_path
 
+from asynchttp import netutil
 from asynchttp.mount import Mount
 from asynchttp.wsgi import WSGIHandler
 from tests.integration.helpers import all_closed, build_request, expect_failure, run_server, within
@@ -73,7 +74,7 @@ async def happened(event: threading.Event) -> None:
     assert await asyncio.to_thread(event.wait, 5)
 
 
-# -- environ -----------------------------------------------------------------------------------------------------------
+# -- environ --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings("error")
@@ -169,7 +170,7 @@ async def test_bodies_of_any_size(size: int) -> None:
             assert (await client.request(build_request(method="POST", body=body))).body == body
 
 
-# -- responses ---------------------------------------------------------------------------------------------------------
+# -- responses ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -295,7 +296,7 @@ async def test_close_is_called_whatever_happens(kind: str, expect_log: ExpectLog
         await happened(body.closed)
 
 
-# -- what an application can do wrong ----------------------------------------------------------------------------------
+# -- what an application can do wrong -------------------------------------------------------------------------------
 
 
 def twice(environ: Environ, start_response: Any) -> list[bytes]:
@@ -349,11 +350,11 @@ async def test_error_is_clear_and_answered_by_500(name: str, expect_log: ExpectL
 )
 async def test_length_lies_in_pieces_are_cut(pieces: list[bytes], pattern: str, expect_log: ExpectLog) -> None:
     expect_failure(expect_log, pattern)
-    async with serve(answers(lambda _: iter(pieces), ("Content-Length", "3"))) as running:
-        async with await running.connect() as client:
-            await client.send(build_request())
-            with pytest.raises(EOFError):
-                await client.read_response()
+    app = answers(lambda _: iter(pieces), ("Content-Length", "3"))
+    async with serve(app) as running, await running.connect() as client:
+        await client.send(build_request())
+        with pytest.raises(EOFError):
+            await client.read_response()
 
 
 async def test_arguments_are_checked() -> None:
@@ -363,7 +364,7 @@ async def test_arguments_are_checked() -> None:
         WSGIHandler(echo, threads=0)
 
 
-# -- threads and clients -----------------------------------------------------------------------------------------------
+# -- threads and clients --------------------------------------------------------------------------------------------
 
 
 async def test_requests_wait_for_a_thread_and_the_loop_goes_on() -> None:
@@ -451,8 +452,6 @@ async def test_body_that_is_too_large_is_refused() -> None:
 
 
 async def test_unix_socket_has_a_name_and_a_port(tmp_path: pathlib.Path) -> None:
-    from asynchttp import netutil
-
     seen: list[Environ] = []
     handler = WSGIHandler(answers([b"x"], seen=seen))
     async with run_server(handler) as running:
@@ -468,7 +467,7 @@ async def test_unix_socket_has_a_name_and_a_port(tmp_path: pathlib.Path) -> None
     assert (seen[0]["SERVER_NAME"], seen[0]["SERVER_PORT"]) == ("localhost", "80")
 
 
-# -- frameworks ----------------------------------------------------------------------------------------------------------
+# -- frameworks -----------------------------------------------------------------------------------------------------
 
 
 async def test_flask() -> None:
