@@ -26,7 +26,7 @@ class Hello(tornado.web.RequestHandler):
         self.set_cookie("a", "1")
         self.write(f"{self.request.method} {self.request.uri} {self.get_argument('q', '')} {self.request.remote_ip}")
 
-    def post(self) -> None:
+    def post(self, name: str = "") -> None:
         self.write({"size": len(self.request.body), "name": self.get_argument("name", "")})
 
 
