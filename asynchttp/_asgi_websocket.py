@@ -74,15 +74,11 @@ class ASGIWebSocket(HTTPMessageDelegate):
     """A connection as an application sees it, by :meth:`receive` and :meth:`send`.
 
     Before ``websocket.accept`` it is an HTTP request; afterwards it is the consumer of its stream.
-
-    Attributes:
-        done: is done when the application has returned.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, request: ServerRequest) -> None:
         self._loop = loop
         self._request = request
-        self.done: asyncio.Future[None] = loop.create_future()
         self._frames = importlib.import_module("websockets.frames")
         self._open = importlib.import_module("websockets.protocol").State.OPEN
         deflate = importlib.import_module("websockets.extensions.permessage_deflate")
@@ -143,7 +139,6 @@ class ASGIWebSocket(HTTPMessageDelegate):
             code = _INTERNAL_ERROR
         finally:
             self._close(code, "")
-            self.done.set_result(None)
 
     # -- the application's side --------------------------------------------------------------------------------------
 

@@ -32,7 +32,14 @@ Run = Callable[[ServerRequest, Any], None]
 
 
 class Starter:
-    """A handler that starts each request itself, at its head: ASGI's and its like."""
+    """A handler that starts each request itself, at its head: ASGI's and its like.
+
+    Attributes:
+        running: the tasks of requests that haven't ended.
+    """
+
+    def __init__(self) -> None:
+        self.running: dict[ServerRequest, asyncio.Task[None]] = {}
 
     def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
         """The function that is called for each request; it has to call ``request.engine.receive``."""
@@ -66,10 +73,11 @@ def style_of(
     Raises: :exc:`TypeError` for something that can't handle requests.
     """
     check_handler(handler, stream_request_body)
+    if isinstance(handler, Starter):
+        run = _runner(loop, handler.running, returns=False)
+        return Style(handler.starter(loop, run), True, handler.running)
     # Asyncio holds its tasks weakly.
     running: dict[ServerRequest, asyncio.Task[None]] = {}
-    if isinstance(handler, Starter):
-        return Style(handler.starter(loop, _runner(loop, running, returns=False)), True, running)
     if is_delegate(handler):
         return delegate_style(handler, decompress)
     run = _runner(loop, running)

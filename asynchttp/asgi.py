@@ -26,7 +26,7 @@ __all__ = ["ASGIHandler", "LifespanError", "TornadoASGI"]
 Scope = dict[str, Any]
 Application = Callable[[Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
-#: Seconds that WebSockets have for their end when the server stops.
+#: Seconds that calls of the application have for their end when the server stops.
 _CLOSE_TIMEOUT: Final = 10.0
 
 _TLS_VERSIONS: Final = {"TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
@@ -53,6 +53,7 @@ class ASGIHandler(Starter):
             raise TypeError(f"an ASGI application is callable, and this isn't: {app!r}")
         if lifespan not in ("auto", "on", "off"):
             raise ValueError(f"lifespan must be 'auto', 'on' or 'off', not {lifespan!r}")
+        super().__init__()
         self.app = app
         self.root_path = root_path.rstrip("/")
         self._lifespan = Lifespan(app, lifespan)
@@ -69,14 +70,14 @@ class ASGIHandler(Starter):
     async def shutdown(self) -> None:
         """Tell the application that the server has stopped, and wait until it has cleaned up.
 
-        WebSockets that are open are closed with 1012, and have ten seconds for it.
+        WebSockets that are open are closed with 1012. They and calls that go on behind their response have ten seconds.
 
         Raises: :exc:`LifespanError` if it says or shows that it couldn't.
         """
-        if self._websockets:
-            for websocket in self._websockets:
-                websocket.restart_service()
-            await asyncio.wait([websocket.done for websocket in self._websockets], timeout=_CLOSE_TIMEOUT)
+        for websocket in self._websockets:
+            websocket.restart_service()
+        if self.running:
+            await asyncio.wait(self.running.values(), timeout=_CLOSE_TIMEOUT)
         await self._lifespan.shutdown()
 
     async def __aenter__(self) -> Self:
@@ -120,8 +121,13 @@ class ASGIHandler(Starter):
         if websocket.shake_hands():
             request.engine.receive(request, websocket, wanted=False)
             self._websockets.add(websocket)
-            websocket.done.add_done_callback(lambda _: self._websockets.discard(websocket))
-            run(request, self._start_up_first(websocket.run, self._websocket_scope(request)))
+            run(request, self._run_websocket(websocket, self._websocket_scope(request)))
+
+    async def _run_websocket(self, websocket: ASGIWebSocket, scope: Scope) -> None:
+        try:
+            await self._start_up_first(websocket.run, scope)
+        finally:
+            self._websockets.discard(websocket)
 
     async def _start_up_first(self, run: Callable[[Application, Scope], Awaitable[None]], scope: Scope) -> None:
         if not self._lifespan.over:

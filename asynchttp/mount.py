@@ -34,6 +34,7 @@ class Mount(Starter):
     def __init__(self, handlers: Mapping[str, Any]) -> None:
         if not handlers:
             raise ValueError("Mount needs at least one handler")
+        super().__init__()
         #: (host or "", prefix without "/" at its end) → handler, the longest prefixes and those with a host first
         self._places: list[tuple[str, str, Any]] = []
         for place, handler in handlers.items():

@@ -69,6 +69,7 @@ class WSGIHandler(Starter):
             raise TypeError(f"a WSGI application is callable, and this isn't: {app!r}")
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
+        super().__init__()
         self.app = app
         self.script_name = script_name.rstrip("/")
         self._threads = threads or min(32, (os.cpu_count() or 1) + 4)

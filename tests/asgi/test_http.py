@@ -230,6 +230,21 @@ async def test_background_work_goes_on_behind_the_response() -> None:
         await within(done.wait())
 
 
+async def test_shutdown_waits_for_background_work() -> None:
+    done = asyncio.Event()
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await send(start())
+        await send(body(b"early"))
+        await asyncio.sleep(0.05)
+        done.set()
+
+    async with serve(app) as running, await running.connect() as client:
+        await client.request(build_request())
+        assert not done.is_set()
+    assert done.is_set()
+
+
 async def test_request_body_of_a_response_that_came_early_is_disconnected() -> None:
     received: list[Any] = []
     done = asyncio.Event()
