@@ -46,6 +46,8 @@ _HANDSHAKE: Final = frozenset(
         "sec-websocket-version",
     )
 )
+#: Fields that the server writes, too.
+_OF_THE_SERVER: Final = frozenset(("date", "server"))
 
 
 class TornadoASGI:
@@ -146,7 +148,7 @@ class _Connection(HTTPConnection):
     # -- the delegate's side -------------------------------------------------------------------------------------------
 
     def write_headers(self, start_line: Any, headers: Any, chunk: bytes | None = None) -> "asyncio.Future[None]":
-        pairs = [(name.lower(), value) for name, value in headers.get_all()]
+        pairs = [(name.lower(), value) for name, value in headers.get_all() if name.lower() not in _OF_THE_SERVER]
         if start_line.code == 101 and self._scope["type"] == "websocket":
             self._accepted = True
             protocols = [value for name, value in pairs if name == "sec-websocket-protocol"]
@@ -284,14 +286,14 @@ async def _to_handler(protocol: Any, writer: asyncio.StreamWriter, receive: Rece
             protocol.send_text(event["text"].encode())
         else:
             protocol.send_binary(event["bytes"])
-        writer.writelines(protocol.data_to_send())
+        writer.write(b"".join(protocol.data_to_send()))
         await writer.drain()
     code = event.get("code") or 1005
     if code in (1005, 1006):  # without a close frame: RFC 6455 §7.4.1
         writer.close()
     else:
         protocol.send_close(code, event.get("reason") or "")
-        writer.writelines(protocol.data_to_send())
+        writer.write(b"".join(protocol.data_to_send()))
 
 
 async def _to_client(protocol: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, send: Send) -> None:
@@ -312,7 +314,7 @@ async def _to_client(protocol: Any, reader: asyncio.StreamReader, writer: asynci
                 code = protocol.close_rcvd.code
                 reason = protocol.close_rcvd.reason
                 await send({"type": "websocket.close", "code": 1000 if code == 1005 else code, "reason": reason})
-        writer.writelines(data for data in protocol.data_to_send() if data)
+        writer.write(b"".join(protocol.data_to_send()))
         if protocol.close_rcvd is not None:
             return
     await send({"type": "websocket.close", "code": 1011})
