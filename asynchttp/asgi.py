@@ -136,16 +136,26 @@ class ASGIHandler(Starter):
         await run(self.app, scope)
 
     def _scope(self, request: ServerRequest, fields: Iterable[tuple[bytes, bytes]]) -> Scope:
-        raw_path, _, query = request.target.partition(b"?")
-        if not raw_path.startswith(b"/") and b"://" in raw_path:  # absolute-form (RFC 9112 §3.2.2)
+        # HOT: once per request.
+        raw_path, query = request.target, b""
+        if b"?" in raw_path:
+            raw_path, _, query = raw_path.partition(b"?")
+        if raw_path[0] != 47 and b"://" in raw_path:  # not "/": absolute-form (RFC 9112 §3.2.2)
             raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
         path = raw_path.decode("ascii")
+        if "%" in path:
+            path = unquote(path)
+        if self.root_path:
+            path = self.root_path + path
+            raw_path = self.root_path.encode() + raw_path
         context = request.context()
-        address = context.address
-        client = None
-        if isinstance(address, tuple):
-            ip = context.remote_ip
-            client = (ip, address[1] if ip == address[0] else 0)
+        client = address = context.address
+        if not isinstance(address, tuple):
+            client = None
+        elif address[0] != context.remote_ip:
+            client = (context.remote_ip, 0)
+        elif len(address) > 2:  # IPv6
+            client = address[:2]
         extensions: dict[str, Any] = {
             "http.response.pathsend": {},
             "http.response.early_hint": {},
@@ -160,8 +170,8 @@ class ASGIHandler(Starter):
             "http_version": "1.1" if request.tail.minor else "1.0",
             "method": request.method,
             "scheme": context.protocol,
-            "path": self.root_path + (unquote(path) if "%" in path else path),
-            "raw_path": self.root_path.encode() + raw_path if self.root_path else raw_path,
+            "path": path,
+            "raw_path": raw_path,
             "query_string": query,
             "root_path": self.root_path + request.prefix,
             "headers": list(fields),
