@@ -51,6 +51,9 @@ class Starter:
     async def shutdown(self) -> None:
         """The server has stopped."""
 
+    def drain(self) -> None:
+        """The server begins to end: what has no end of its own has to find one."""
+
     def on_close(self, server_conn: object) -> None:
         """A connection has ended."""
 
@@ -66,7 +69,12 @@ class Style(NamedTuple):
 
 
 def style_of(
-    handler: Any, loop: asyncio.AbstractEventLoop, *, decompress: bool = False, stream_request_body: bool = False
+    handler: Any,
+    loop: asyncio.AbstractEventLoop,
+    running: "dict[ServerRequest, asyncio.Task[None]] | None" = None,
+    *,
+    decompress: bool = False,
+    stream_request_body: bool = False,
 ) -> Style:
     """How requests for ``handler`` are started.
 
@@ -74,10 +82,12 @@ def style_of(
     """
     check_handler(handler, stream_request_body)
     if isinstance(handler, Starter):
+        if running is not None:
+            handler.running = running
         run = _runner(loop, handler.running, returns=False)
         return Style(handler.starter(loop, run), True, handler.running)
     # Asyncio holds its tasks weakly.
-    running: dict[ServerRequest, asyncio.Task[None]] = {}
+    running = {} if running is None else running
     if is_delegate(handler):
         return delegate_style(handler, decompress)
     run = _runner(loop, running)

@@ -51,7 +51,7 @@ _R_DONE: Final = Reading.DONE
 _BODILESS: Final = frozenset(("HEAD", "CONNECT"))
 
 #: Fields that decide on more than themselves; names may come in any case, but these are how they come.
-_SPECIAL_FIELDS: Final = frozenset((b"connection", b"content-length", b"date", b"transfer-encoding"))
+_SPECIAL_FIELDS: Final = frozenset((b"connection", b"content-length", b"date", b"server", b"transfer-encoding"))
 _ORDINARY_STATUSES: Final = frozenset((200, 201, 202, 301, 302, 303, 307, 400, 401, 403, 404, 405, 409, 422, 429, 500))
 _match_lines: Final = abnf.FIELD_BLOCK.fullmatch
 

@@ -42,7 +42,7 @@ class ASGIHandler(Starter):
         root_path: the path under which it is mounted, as it is told; ``""`` for the root.
 
     Start-up happens in ``await handler.startup()`` or ``async with handler:``, and ``await handler.shutdown()`` or its
-    end is the counterpart; the command line does both. A request that comes without it waits for a start-up of its own.
+    end is the counterpart. A request that comes without it waits for a start-up of its own.
     ``scope["state"]`` is a shallow copy of the lifespan's.
     """
 
@@ -74,11 +74,14 @@ class ASGIHandler(Starter):
 
         Raises: :exc:`LifespanError` if it says or shows that it couldn't.
         """
-        for websocket in self._websockets:
-            websocket.restart_service()
+        self.drain()
         if self.running:
             await asyncio.wait(self.running.values(), timeout=_CLOSE_TIMEOUT)
         await self._lifespan.shutdown()
+
+    def drain(self) -> None:
+        for websocket in self._websockets:
+            websocket.restart_service()
 
     async def __aenter__(self) -> Self:
         await self.startup()

@@ -74,15 +74,23 @@ class Mount(Starter):
     ) -> None:
         await self.shutdown()
 
+    def drain(self) -> None:
+        for _, _, handler in self._places:
+            if isinstance(handler, Starter):
+                handler.drain()
+
     def on_close(self, server_conn: object) -> None:
         for _, _, handler in self._places:
             if isinstance(handler, Starter) or _dispatch.is_delegate(handler):
                 handler.on_close(server_conn)
 
     def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
-        places = [(host, prefix, _at_head(_dispatch.style_of(handler, loop))) for host, prefix, handler in self._places]
+        places = [
+            (host, prefix, _at_head(_dispatch.style_of(handler, loop, self.running)))
+            for host, prefix, handler in self._places
+        ]
         hosts = any(host for host, _, _ in places)
-        default: Callable[[ServerRequest], object] = _at_head(_dispatch.style_of(_not_found, loop))
+        default: Callable[[ServerRequest], object] = _at_head(_dispatch.style_of(_not_found, loop, self.running))
 
         def start(request: ServerRequest) -> None:
             # HOT: once per request.

@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from asynchttp import _asgi_websocket
 from asynchttp.asgi import ASGIHandler
 from asynchttp.iostream import StreamClosedError
+from asynchttp.mount import Mount
 from tests.integration.helpers import attributes, build_request, expect_failure, run_server, within
 from tests.support.rawclient import RawClient
 from tests.support.servers import RunningServer
@@ -565,6 +566,20 @@ async def test_shutdown_of_the_server_closes_with_1012() -> None:
         assert client.close_code == 1012
         assert app.over.is_set()
         assert not handler._websockets
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+async def test_graceful_end_of_the_server_waits_for_the_close(mounted: bool) -> None:
+    app = Echo()
+    handler: Any = ASGIHandler(app, lifespan="off")
+    if mounted:
+        handler = Mount({"/ws": handler})
+    async with run_server(handler) as running, connect(url(running)) as client:
+        await within(running.server.shutdown(5), 4)
+        assert app.over.is_set()
+        with pytest.raises(websockets.ConnectionClosed):
+            await client.recv()
+        assert client.close_code == 1012
 
 
 # -- what an application can do wrong -------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ NAMES = st.sampled_from(
         b"Connection",
         b"date",
         b"Date",
+        b"Server",
         b"set-cookie",
         b"",
         b"a b",
@@ -85,7 +86,9 @@ class Sent:
             self.finished = request.finished()
 
         connection = HTTP1ServerConnection(stream)
-        connection.serve(Style(start, False), Sweep(IOLoop.current().asyncio_loop, 60), lambda _: None)
+        connection.serve(
+            Style(start, False), Sweep(IOLoop.current().asyncio_loop, 60, b"Server: a\r\n"), lambda _: None
+        )
         connection.data_received(octets)
         head, _, self.body = b"".join(sent).partition(b"\r\n\r\n")
         # The order of fields of different names means nothing, and the time may go on.
