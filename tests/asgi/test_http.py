@@ -112,7 +112,7 @@ async def test_body_that_the_application_does_not_read_stays_with_the_client() -
         await go_on.wait()
         await echo(scope, receive, send)
 
-    size = 20_000_000
+    size = 8_000_000
     async with serve(app) as running, await running.connect(deadline=20) as client:
         await client.send(build_request("/", f"Content-Length: {size}", method="POST"))
         await within(called.wait())

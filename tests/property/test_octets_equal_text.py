@@ -98,7 +98,7 @@ class Sent:
 
 
 def test_octets_equal_text() -> None:
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(debug=False) as runner:
 
         @given(REQUESTS, st.binary(max_size=5), STATUSES, FIELDS)
         @example(GET, b"x", 200, [(b"a", b"b\r\nc: d")])
@@ -118,7 +118,7 @@ def test_octets_equal_text() -> None:
 
 def test_wrong_length_writes_nothing() -> None:
     told = [(b"Content-Length", b"2")]
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(debug=False) as runner:
         sent = Sent(runner, lambda request: request.engine.respond_octets(request, b"x", 200, told), GET)
     assert (sent.lines, sent.finished) == ([b""], False)
     assert sent.error is not None
