@@ -1,25 +1,38 @@
 """One HTTP request of an ASGI application.  ASGI HTTP specification 2.5 (``asgi.readthedocs.io/specs/www.html``)."""
 
 import asyncio
-from collections.abc import Callable, Iterable, MutableMapping
+import enum
+import os
+import stat
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from asynchttp import httputil
 from asynchttp._exchange import ServerRequest
 from asynchttp._interfaces import HTTPMessageDelegate
+from asynchttp.iostream import StreamClosedError
 
-__all__ = ["ASGIRequest", "Message", "header_pairs"]
+__all__ = ["ASGIRequest", "Message", "headers_of"]
 
 Message = MutableMapping[str, Any]
 
 #: Octets of a request body that wait for the application before reading pauses.
 _HIGH_WATER: Final = 65536
 
-#: Fields that are the server's to write.
-_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 
-_REQUEST_WITHOUT_BODY: Final = {"type": "http.request", "body": b"", "more_body": False}
+class Answer(enum.Enum):
+    """How far the application has come."""
+
+    START = "http.response.start"
+    HEAD = "the first http.response.body"
+    """the head is kept until there is something to send with it"""
+    BODY = "http.response.body"
+    TRAILERS = "http.response.trailers"
+    DONE = "nothing: the response is complete"
+
+
+_START, _HEAD, _BODY, _TRAILERS, _DONE = Answer
 
 
 class ASGIRequest(HTTPMessageDelegate):
@@ -30,18 +43,23 @@ class ASGIRequest(HTTPMessageDelegate):
     """
 
     __slots__ = (
-        "_arrival",
+        "_answer",
         "_chunks",
         "_complete",
+        "_event",
+        "_fields",
         "_gone",
-        "_head",
         "_loop",
         "_request",
         "_size",
-        "_started",
+        "_status",
         "_taken",
         "_told_all",
+        "_trailers",
     )
+
+    _status: int
+    _fields: Sequence[tuple[bytes, bytes]]
 
     def __init__(self, loop: asyncio.AbstractEventLoop, request: ServerRequest) -> None:
         # HOT: once per request.
@@ -53,12 +71,12 @@ class ASGIRequest(HTTPMessageDelegate):
         self._complete = False
         self._gone = False
         self._told_all = False
-        # receive() waits for it; the engine does.
-        self._arrival: asyncio.Future[None] | None = None
+        # receive() waits for it, in however many tasks; the engine waits for the other.
+        self._event: asyncio.Event | None = None
         self._taken: asyncio.Future[None] | None = None
-        # http.response.start, until there is something to send with it; then whether it was sent.
-        self._head: Message | None = None
-        self._started = False
+        self._answer = _START
+        # What is to follow the body, if the application said that something is.
+        self._trailers: list[tuple[str, str]] | None = None
 
     # -- the engine's side -------------------------------------------------------------------------------------------
 
@@ -83,43 +101,42 @@ class ASGIRequest(HTTPMessageDelegate):
         self._wake()
 
     def _wake(self) -> None:
-        if self._arrival is not None and not self._arrival.done():
-            self._arrival.set_result(None)
+        if self._event is not None:
+            self._event.set()
+
+    # -- the application's side --------------------------------------------------------------------------------------
 
     async def run(self, app: Callable[..., Any], scope: dict[str, Any]) -> None:
         """Let the application answer.  What it raises, the engine turns into a 500 or a cut."""
         await app(scope, self.receive, self.send)
 
-    # -- the application's side --------------------------------------------------------------------------------------
-
     async def receive(self) -> Message:
         """``http.request`` until the body is told, then ``http.disconnect`` when the exchange is over."""
         request = self._request
-        while not self._told_all and not self._gone:
-            if self._chunks or self._complete:
-                return self._next_message()
-            request.engine.want_body(request)
-            await self._wait()
-        if not self._gone and not request.finished():
-            request.engine.set_close_callback(request, self.on_connection_close)
-            while not self._gone and not request.finished():
-                await self._wait()
+        watched = False
+        while not (self._gone or request.finished()):
+            if not self._told_all:
+                if self._chunks or self._complete:
+                    return self._next_message()
+                request.engine.want_body(request)
+            elif not watched:
+                watched = True
+                request.engine.set_close_callback(request, self.on_connection_close)
+            if self._event is None:
+                self._event = asyncio.Event()
+            self._event.clear()
+            await self._event.wait()
+        request.told_of_end = True
         return {"type": "http.disconnect"}
 
     def _next_message(self) -> Message:
         self._told_all = self._complete
-        if not self._chunks:
-            return dict(_REQUEST_WITHOUT_BODY)
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
+        chunks, self._chunks = self._chunks, []
         self._size = 0
         if self._taken is not None and not self._taken.done():
             self._taken.set_result(None)
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         return {"type": "http.request", "body": body, "more_body": not self._complete}
-
-    async def _wait(self) -> None:
-        self._arrival = self._loop.create_future()
-        await self._arrival
 
     async def send(self, message: Message) -> None:
         """Take ``http.response.start`` and ``http.response.body``, and the extensions of the scope.
@@ -127,88 +144,139 @@ class ASGIRequest(HTTPMessageDelegate):
         Raises:
             RuntimeError: a message that can't come now.
             StreamClosedError: the client has gone; it is an :exc:`OSError`, as the specification wants.
-            TypeError, ValueError: a status, field or body that can't be sent.
+            HTTPOutputError: more or less body than ``Content-Length`` said.
+            TypeError, ValueError: a message, status, field or body that can't be sent.
         """
-        kind = message["type"]
-        request = self._request
-        if kind == "http.response.start" and self._head is None and not self._started:
-            self._head = message
-        elif kind == "http.response.body" and (self._head is not None or self._started) and not request.finished():
-            await self._send_body(message.get("body", b""), bool(message.get("more_body", False)))
-            if request.finished():
-                self._wake()  # another task of the application may wait for the end
-        elif kind == "http.response.early_hint" and self._head is None and not self._started:
-            links = httputil.HTTPHeaders()
-            for link in message.get("links", ()):
-                links.add("Link", link.decode("latin-1"))
-            await request.connection.write_headers(_start_line(103), links)
-        elif kind == "http.response.pathsend" and self._head is not None:
-            await self._send_file(message["path"])
+        # HOT: twice per response.
+        kind = message.get("type")
+        answer = self._answer
+        if answer is not _DONE and self._request.finished():  # the server has ended it: a timeout, say
+            raise StreamClosedError(real_error=self._request.engine.stream.error)
+        if kind == "http.response.start" and answer is _START:
+            self._take_start(message)
+        elif kind == "http.response.body" and (answer is _HEAD or answer is _BODY):
+            body = message.get("body", b"")
+            if type(body) is not bytes:
+                body = _octets(body)
+            if answer is _HEAD:
+                await self._send_head(body, bool(message.get("more_body")))
+            else:
+                await self._send_body(body, bool(message.get("more_body")))
+        elif kind == "http.response.pathsend" and answer is _HEAD:
+            await self._send_path(message.get("path"))
+        elif kind == "http.response.trailers" and answer is _TRAILERS:
+            assert self._trailers is not None
+            self._trailers += header_pairs(message.get("headers", ()))
+            if not message.get("more_trailers"):
+                self._finish(self._trailers)
+        elif kind == "http.response.early_hint" and answer is _START:
+            links = headers_of([(b"Link", link) for link in message.get("links", ())])
+            await self._request.connection.write_headers(_start_line(103), links)
         else:
-            raise RuntimeError(f"unexpected ASGI message {kind!r}: {self._expected()}")
+            raise RuntimeError(f"unexpected ASGI message {kind!r}: expected {answer.value}")
 
-    def _expected(self) -> str:
-        if self._request.finished():
-            return "the response is complete"
-        if self._started or self._head is not None:
-            return "expected http.response.body"
-        return "expected http.response.start"
+    def _take_start(self, message: Message) -> None:
+        status = message.get("status")
+        # 101 would leave HTTP, and another 1xx isn't a response
+        if not isinstance(status, int) or not 200 <= status <= 599:
+            raise ValueError(f"'status' of http.response.start must be an int from 200 to 599, not {status!r}")
+        fields = message.get("headers", ())
+        self._status = status
+        self._fields = fields if isinstance(fields, list | tuple) else list(fields)
+        if message.get("trailers"):
+            self._trailers = []
+        self._answer = _HEAD
+
+    async def _send_head(self, body: bytes, more: bool) -> None:
+        request = self._request
+        if not more and self._trailers is None and self._status != 304 and request.method != "HEAD":
+            try:
+                done = request.engine.respond_octets(request, body, self._status, self._fields)
+            except (AttributeError, TypeError) as error:
+                raise TypeError(_NOT_PAIRS) from error
+            self._answer = _DONE
+            self._wake()  # another task of the application may wait for the end
+            await done
+            return
+        headers = self._headers()
+        if not more and body and "Content-Length" not in headers and self._trailers is None:
+            headers["Content-Length"] = str(len(body))
+        await self._write_headers(headers, body)
+        if not more:
+            self._end_body()
+
+    def _headers(self) -> httputil.HTTPHeaders:
+        """The fields of the response but those that are the server's to write."""
+        headers = headers_of(self._fields)
+        headers.pop("Transfer-Encoding", None)
+        if self._trailers is not None:
+            headers.pop("Content-Length", None)
+        if "Date" not in headers:
+            headers["Date"] = httputil.format_timestamp(self._request._start_time)
+        return headers
+
+    async def _write_headers(self, headers: httputil.HTTPHeaders, body: bytes = b"") -> None:
+        request = self._request
+        if request.method == "HEAD":
+            body = b""
+        done = request.engine.write_headers(request, _start_line(self._status), headers, body)
+        self._answer = _BODY
+        await done
 
     async def _send_body(self, body: bytes, more: bool) -> None:
         request = self._request
-        head, self._head = self._head, None
-        if head is None:
-            if body:
-                await request.engine.write(request, body)
-            if not more:
-                request.engine.finish(request)
-            return
-        self._started = True
-        fields = head.get("headers", ())
-        if more:
-            await self._send_head(head["status"], header_pairs(fields), body)
-            return
-        length = b"%d" % len(body)
-        others = []
-        for name, value in fields:
-            lowered = name.lower()
-            if lowered == b"content-length" and value != length:  # of HEAD, say; or a lie, which the engine will find
-                await self._send_head(head["status"], header_pairs(fields), body)
-                request.engine.finish(request)
-                return
-            if lowered not in _FRAMING:
-                others.append((lowered, value))
-        done = request.engine.respond_octets(request, body, head["status"], others)
-        if not done.done():
-            await done
+        if body and request.method != "HEAD":
+            await request.engine.write(request, body)
+        if not more:
+            self._end_body()
 
-    async def _send_head(self, status: int, pairs: "list[tuple[str, str]]", body: bytes) -> None:
-        headers = httputil.HTTPHeaders()
-        for name, value in pairs:
-            if name.lower() != "transfer-encoding":  # it is the server's to choose
-                headers.add(name, value)
-        request = self._request
-        if "Date" not in headers:
-            headers["Date"] = httputil.format_timestamp(request._start_time)
-        await request.engine.write_headers(request, _start_line(status), headers, body)
+    async def _send_path(self, path: Any) -> None:
+        """``http.response.pathsend``: the kernel sends the file, where it can."""
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"not a regular file: {path!r}")
+        headers = self._headers()
+        if "Content-Length" not in headers and self._trailers is None:
+            headers["Content-Length"] = str(status.st_size)
+        await self._write_headers(headers)
+        await self._request.engine.send_file(self._request, path, 0, None)
+        self._end_body()
 
-    async def _send_file(self, path: str) -> None:
-        """``http.response.pathsend``: the file is read in a thread, and never all at once."""
-        with await self._loop.run_in_executor(None, open, path, "rb") as file:
-            while chunk := await self._loop.run_in_executor(None, file.read, 262144):
-                await self._send_body(chunk, True)
-        await self._send_body(b"", False)
+    def _end_body(self) -> None:
+        if self._trailers is None:
+            self._finish()
+        else:
+            self._answer = _TRAILERS
+
+    def _finish(self, trailers: "Sequence[tuple[str, str]]" = ()) -> None:
+        self._request.engine.finish(self._request, trailers)
+        self._answer = _DONE
+        self._wake()
 
 
-def header_pairs(fields: "Iterable[tuple[bytes, bytes]]") -> "list[tuple[str, str]]":
+_NOT_PAIRS: Final = "headers of an ASGI application are pairs of bytes"
+
+
+def header_pairs(fields: "Iterable[Sequence[bytes]]") -> "list[tuple[str, str]]":
     """Fields of ASGI, which are octets, as text.
 
-    Raises: :exc:`TypeError` for what isn't octets.
+    Raises: :exc:`TypeError` for what isn't pairs of octets.
     """
     try:
         return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
-    except AttributeError:
-        raise TypeError("header names and values of an ASGI application are bytes") from None
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TypeError(_NOT_PAIRS) from error
+
+
+def headers_of(fields: "Iterable[Sequence[bytes]]") -> httputil.HTTPHeaders:
+    """The same as headers, which keep the values of a repeated field apart; the engine checks them."""
+    return httputil.HTTPHeaders._of_checked(header_pairs(fields))
+
+
+def _octets(body: Any) -> bytes:
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body)
+    raise TypeError(f"'body' of http.response.body must be bytes, not {type(body).__name__}")
 
 
 def _start_line(status: int) -> httputil.ResponseStartLine:

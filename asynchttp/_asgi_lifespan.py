@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from asynchttp.log import gen_log
+from asynchttp.log import app_log, gen_log
 
 __all__ = ["Lifespan", "LifespanError"]
-
-_SCOPE: Final = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
 
 
 class LifespanError(Exception):
@@ -29,8 +27,8 @@ class Lifespan:
         self.state: dict[str, Any] = {}
         self.over = mode == "off"
         self._task: asyncio.Task[None] | None = None
-        self._starting: asyncio.Future[None] | None = None
-        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._starting: asyncio.Task[None] | None = None
+        self._messages: asyncio.Queue[dict[str, Any]]
         self._started: asyncio.Future[None]
         self._stopped: asyncio.Future[None]
 
@@ -40,44 +38,67 @@ class Lifespan:
             return
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._start_up())
+            self._starting.add_done_callback(_look)
         await asyncio.shield(self._starting)
 
     async def _start_up(self) -> None:
         loop = asyncio.get_running_loop()
         self._started, self._stopped = loop.create_future(), loop.create_future()
+        self._messages = asyncio.Queue()
         self._messages.put_nowait({"type": "lifespan.startup"})
         self._task = loop.create_task(self._run())
-        await self._started
+        try:
+            await self._started
+        except LifespanError:
+            self._task.cancel()  # it may wait for a shutdown that won't come
+            await asyncio.wait([self._task])
+            raise
         self.over = True
 
     async def shutdown(self) -> None:
-        """Clean up, if the application was started and takes part.  Raises :exc:`LifespanError`."""
+        """Clean up, if the application was started and takes part.  Raises :exc:`LifespanError`.
+
+        It may be started again afterwards.
+        """
         task, self._task = self._task, None
-        if task is None or task.done():
+        if task is None:
             return
-        self._messages.put_nowait({"type": "lifespan.shutdown"})
-        await self._stopped
-        await task
+        try:
+            if not task.done():
+                self._messages.put_nowait({"type": "lifespan.shutdown"})
+                await self._stopped
+                await task
+        finally:
+            self._starting = None
+            self.over = self._mode == "off"
+            self.state = {}
 
     async def _run(self) -> None:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         try:
-            await self._app({**_SCOPE, "state": self.state}, self._messages.get, self._send)
+            await self._app(scope, self._messages.get, self._send)
         except asyncio.CancelledError:  # the loop ends: nobody shall wait for what can't come
             self._started.cancel()
             self._stopped.cancel()
             raise
         except Exception as error:
-            if not self._started.done() and self._mode == "auto":
+            self._failed(error)
+        finally:
+            for phase in (self._started, self._stopped):
+                if not phase.done():
+                    phase.set_result(None)
+
+    def _failed(self, error: Exception) -> None:
+        """The application raised: who waits for it is told, else the log."""
+        if not self._started.done():
+            if self._mode == "auto":
                 gen_log.info("The ASGI application takes no part in lifespan events: %r", error)
-                self._started.set_result(None)
-            elif not self._started.done():
+            else:
                 self._fail(self._started, "failed at start-up", error)
-            elif not self._stopped.done():
-                self._fail(self._stopped, "failed at shutdown", error)
-            return
-        for phase in (self._started, self._stopped):
-            if not phase.done():
-                phase.set_result(None)
+        elif self._task is None and not self._stopped.done():
+            self._fail(self._stopped, "failed at shutdown", error)
+        elif self._started.exception() is None:  # it has said before that it can't start up, and ends by raising
+            app_log.error("Uncaught exception in the lifespan of an ASGI application", exc_info=error)
 
     def _fail(self, phase: "asyncio.Future[None]", what: str, error: BaseException | str) -> None:
         said = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
@@ -85,10 +106,10 @@ class Lifespan:
         if isinstance(error, BaseException):
             failure.__cause__ = error
         phase.set_exception(failure)
-        phase.exception()  # shutdown() need not be waited for
+        _look(phase)  # shutdown() need not be waited for
 
     async def _send(self, message: dict[str, Any]) -> None:
-        kind = message["type"]
+        kind = str(message.get("type"))
         event, _, outcome = kind.removeprefix("lifespan.").partition(".")
         phase = {"startup": self._started, "shutdown": self._stopped}.get(event)
         if phase is None or phase.done() or outcome not in ("complete", "failed"):
@@ -97,3 +118,9 @@ class Lifespan:
             phase.set_result(None)
         else:
             self._fail(phase, f"failed at {event}", str(message.get("message", "")))
+
+
+def _look(future: "asyncio.Future[None]") -> None:
+    """Nobody has to look at how it ended."""
+    if not future.cancelled():
+        future.exception()

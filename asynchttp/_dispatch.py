@@ -32,7 +32,14 @@ Run = Callable[[ServerRequest, Any], None]
 
 
 class Starter:
-    """A handler that starts each request itself, at its head: ASGI's and its like."""
+    """A handler that starts each request itself, at its head: ASGI's and its like.
+
+    Attributes:
+        running: the tasks of requests that haven't ended.
+    """
+
+    def __init__(self) -> None:
+        self.running: dict[ServerRequest, asyncio.Task[None]] = {}
 
     def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
         """The function that is called for each request; it has to call ``request.engine.receive``."""
@@ -43,6 +50,9 @@ class Starter:
 
     async def shutdown(self) -> None:
         """The server has stopped."""
+
+    def drain(self) -> None:
+        """The server begins to end: what has no end of its own has to find one."""
 
     def on_close(self, server_conn: object) -> None:
         """A connection has ended."""
@@ -59,17 +69,25 @@ class Style(NamedTuple):
 
 
 def style_of(
-    handler: Any, loop: asyncio.AbstractEventLoop, *, decompress: bool = False, stream_request_body: bool = False
+    handler: Any,
+    loop: asyncio.AbstractEventLoop,
+    running: "dict[ServerRequest, asyncio.Task[None]] | None" = None,
+    *,
+    decompress: bool = False,
+    stream_request_body: bool = False,
 ) -> Style:
     """How requests for ``handler`` are started.
 
     Raises: :exc:`TypeError` for something that can't handle requests.
     """
     check_handler(handler, stream_request_body)
-    # Asyncio holds its tasks weakly.
-    running: dict[ServerRequest, asyncio.Task[None]] = {}
     if isinstance(handler, Starter):
-        return Style(handler.starter(loop, _runner(loop, running, returns=False)), True, running)
+        if running is not None:
+            handler.running = running
+        run = _runner(loop, handler.running, returns=False)
+        return Style(handler.starter(loop, run), True, handler.running)
+    # Asyncio holds its tasks weakly.
+    running = {} if running is None else running
     if is_delegate(handler):
         return delegate_style(handler, decompress)
     run = _runner(loop, running)
@@ -207,7 +225,9 @@ async def _answer(
         result = await awaitable
         if result is None or not returns:
             if engine.answering(request):
-                raise HTTPOutputError("the handler returned without finishing its response")
+                if not request.told_of_end:
+                    raise HTTPOutputError("the handler returned without finishing its response")
+                engine.abandon(request)
         elif isinstance(result, httputil.HTTPResponse):
             engine.respond(request, result.body, result.status, result.headers)
         else:

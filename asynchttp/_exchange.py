@@ -167,6 +167,8 @@ class ServerRequest(httputil.HTTPServerRequest):
     chunks: BodyChunks
     #: of the path, where the handler is mounted
     prefix = ""
+    #: whether an application was told that its client left: it need not answer
+    told_of_end = False
 
     def __init__(self, engine: Engine, method: str, target: bytes, tail: head.Tail) -> None:
         # HOT: once per request.

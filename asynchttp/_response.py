@@ -51,7 +51,7 @@ _R_DONE: Final = Reading.DONE
 _BODILESS: Final = frozenset(("HEAD", "CONNECT"))
 
 #: Fields that decide on more than themselves; names may come in any case, but these are how they come.
-_SPECIAL_FIELDS: Final = frozenset((b"connection", b"content-length", b"date", b"transfer-encoding"))
+_SPECIAL_FIELDS: Final = frozenset((b"connection", b"content-length", b"date", b"server", b"transfer-encoding"))
 _ORDINARY_STATUSES: Final = frozenset((200, 201, 202, 301, 302, 303, 307, 400, 401, 403, 404, 405, 409, 422, 429, 500))
 _match_lines: Final = abnf.FIELD_BLOCK.fullmatch
 
@@ -238,16 +238,22 @@ class ResponseWriter:
     def respond_octets(
         self, exchange: ServerRequest, body: bytes, status: int, fields: Sequence[tuple[bytes, bytes]]
     ) -> "asyncio.Future[None]":
-        """:meth:`respond` for fields that are octets already."""
+        """:meth:`respond` for fields that are octets already, and may say how the body is framed.
+
+        Transfer-Encoding is left out, and so is a right Content-Length; a wrong one is an :exc:`HTTPOutputError`, and
+        nothing was written.
+        """
         # HOT: once per response of an ASGI application.
         # Inlined: respond, for an ordinary response. test_octets_equal_text keeps the two together.
+        length = b"%d" % len(body)
         if exchange is self._exchange and self._writing is _W_HEAD and type(body) is bytes:
-            own = b"Content-Length: %d\r\n" % len(body)
             lines = []
             for name, value in fields:
-                if name in _SPECIAL_FIELDS:
+                lowered = name.lower()
+                if lowered not in _SPECIAL_FIELDS and b":" not in name:
+                    lines.append(b"%b: %b\r\n" % (name, value))
+                elif lowered != b"content-length" or value != length:
                     break
-                lines.append(b"%b: %b\r\n" % (name, value))
             else:
                 block = b"".join(lines)
                 if (
@@ -259,11 +265,24 @@ class ResponseWriter:
                     and _match_lines(block)
                     and block.count(b"\n") == len(lines)
                 ):
-                    line = serializer.status_line(status)
-                    done = self._put(b"%b%b%b%b\r\n%b" % (line, block, self._sweep.date_line, own, body))
+                    message = b"%b%b%bContent-Length: %b\r\n\r\n%b" % (
+                        serializer.status_line(status),
+                        block,
+                        self._sweep.date_line,
+                        length,
+                        body,
+                    )
+                    done = self._put(message)
                     self._finished(exchange)
                     return done
-        text = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+        text = []
+        for name, value in fields:
+            lowered = name.lower()
+            if lowered == b"content-length":
+                if value != length:
+                    raise HTTPOutputError(f"Content-Length is {value!r}, and the body has {len(body)} octets")
+            elif lowered != b"transfer-encoding":
+                text.append((name.decode("latin-1"), value.decode("latin-1")))
         return self.respond(exchange, body, status, text)
 
     def _whole_response(
@@ -557,7 +576,7 @@ class ResponseWriter:
             else:
                 gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
             status, message = error.status, error.public
-        elif not (isinstance(error, StreamClosedError) and self._writing in (_W_CLOSED, _W_DONE)):
+        elif not (_says_that_it_left(error) and self._writing in (_W_CLOSED, _W_DONE)):
             extra = None
             if answering and self._reason is None:
                 self._count(_reasons.HANDLER_FAILED)
@@ -605,6 +624,11 @@ class ResponseWriter:
         callback, self._close_callback = self._close_callback, None
         if callback is not None:
             self.stream.io_loop.add_callback(callback)
+
+
+def _says_that_it_left(error: BaseException) -> bool:
+    """Whether a write found the client gone; frameworks turn that into errors of their own."""
+    return isinstance(error, StreamClosedError) or isinstance(error.__cause__ or error.__context__, StreamClosedError)
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:

@@ -6,31 +6,29 @@ Versions: ASGI 3, HTTP and WebSocket 2.5, lifespan 2.0 (``asgi.readthedocs.io``)
 """
 
 import asyncio
-import functools
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 from urllib.parse import unquote
 
 from asynchttp._asgi_http import ASGIRequest, Message
 from asynchttp._asgi_lifespan import Lifespan, LifespanError
-from asynchttp._asgi_websocket import ASGIWebSocket, asks_for_websocket
+from asynchttp._asgi_tornado import TornadoASGI
+from asynchttp._asgi_websocket import ASGIWebSocket, asks_for_websocket, websockets_installed
 from asynchttp._dispatch import Run, Start, Starter
 from asynchttp._exchange import ServerRequest
 from asynchttp.iostream import SSLIOStream
+from asynchttp.log import app_log
 
-__all__ = ["ASGIHandler", "LifespanError"]
+__all__ = ["ASGIHandler", "LifespanError", "TornadoASGI"]
 
 Scope = dict[str, Any]
 Application = Callable[[Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
-Fields = tuple[tuple[bytes, bytes], ...]
+#: Seconds that calls of the application have for their end when the server stops.
+_CLOSE_TIMEOUT: Final = 10.0
 
-#: Octets of a request's fields up to which they are remembered.
-_REMEMBERED_SIZE: Final = 2048
-
-_ASGI: Final = {"version": "3.0", "spec_version": "2.5"}
 _TLS_VERSIONS: Final = {"TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
 
@@ -44,7 +42,7 @@ class ASGIHandler(Starter):
         root_path: the path under which it is mounted, as it is told; ``""`` for the root.
 
     Start-up happens in ``await handler.startup()`` or ``async with handler:``, and ``await handler.shutdown()`` or its
-    end is the counterpart; the command line does both. A request that comes without it waits for a start-up of its own.
+    end is the counterpart. A request that comes without it waits for a start-up of its own.
     ``scope["state"]`` is a shallow copy of the lifespan's.
     """
 
@@ -55,9 +53,12 @@ class ASGIHandler(Starter):
             raise TypeError(f"an ASGI application is callable, and this isn't: {app!r}")
         if lifespan not in ("auto", "on", "off"):
             raise ValueError(f"lifespan must be 'auto', 'on' or 'off', not {lifespan!r}")
+        super().__init__()
         self.app = app
         self.root_path = root_path.rstrip("/")
         self._lifespan = Lifespan(app, lifespan)
+        self._websockets: set[ASGIWebSocket] = set()
+        self._told_of_extra = False
 
     async def startup(self) -> None:
         """Tell the application that the server starts, and wait until it is ready.
@@ -69,9 +70,18 @@ class ASGIHandler(Starter):
     async def shutdown(self) -> None:
         """Tell the application that the server has stopped, and wait until it has cleaned up.
 
+        WebSockets that are open are closed with 1012. They and calls that go on behind their response have ten seconds.
+
         Raises: :exc:`LifespanError` if it says or shows that it couldn't.
         """
+        self.drain()
+        if self.running:
+            await asyncio.wait(self.running.values(), timeout=_CLOSE_TIMEOUT)
         await self._lifespan.shutdown()
+
+    def drain(self) -> None:
+        for websocket in self._websockets:
+            websocket.restart_service()
 
     async def __aenter__(self) -> Self:
         await self.startup()
@@ -88,11 +98,9 @@ class ASGIHandler(Starter):
 
         def start(request: ServerRequest) -> None:
             # HOT: once per request.
-            fields, upgrades = _fields(request.tail.octets)
-            if upgrades and asks_for_websocket(request):
-                websocket = ASGIWebSocket(loop, request)
-                request.engine.receive(request, websocket, wanted=False)
-                run(request, self._start_up_first(websocket.run, self._websocket_scope(request, fields)))
+            fields = request.tail.lowered_fields()
+            if b"pgrade" in request.tail.octets and asks_for_websocket(request):
+                self._start_websocket(loop, request, run)
                 return
             conversation = ASGIRequest(loop, request)
             request.engine.receive(request, conversation, wanted=False)
@@ -104,35 +112,69 @@ class ASGIHandler(Starter):
 
         return start
 
+    def _start_websocket(self, loop: asyncio.AbstractEventLoop, request: ServerRequest, run: Run) -> None:
+        if not websockets_installed():
+            text = "WebSocket needs the extra 'asgi': pip install 'asynchttpd[asgi]'"
+            if not self._told_of_extra:
+                self._told_of_extra = True
+                app_log.error("%s", text)
+            request.respond(text + "\n", 501)
+            return
+        websocket = ASGIWebSocket(loop, request)
+        if websocket.shake_hands():
+            request.engine.receive(request, websocket, wanted=False)
+            self._websockets.add(websocket)
+            run(request, self._run_websocket(websocket, self._websocket_scope(request)))
+
+    async def _run_websocket(self, websocket: ASGIWebSocket, scope: Scope) -> None:
+        try:
+            await self._start_up_first(websocket.run, scope)
+        finally:
+            self._websockets.discard(websocket)
+
     async def _start_up_first(self, run: Callable[[Application, Scope], Awaitable[None]], scope: Scope) -> None:
         if not self._lifespan.over:
             await self._lifespan.startup()
             scope["state"] = self._lifespan.state.copy()
         await run(self.app, scope)
 
-    def _scope(self, request: ServerRequest, fields: Fields) -> Scope:
-        raw_path, _, query = request.target.partition(b"?")
-        if not raw_path.startswith(b"/") and b"://" in raw_path:  # absolute-form (RFC 9112 §3.2.2)
+    def _scope(self, request: ServerRequest, fields: Iterable[tuple[bytes, bytes]]) -> Scope:
+        # HOT: once per request.
+        raw_path, query = request.target, b""
+        if b"?" in raw_path:
+            raw_path, _, query = raw_path.partition(b"?")
+        if raw_path[0] != 47 and b"://" in raw_path:  # not "/": absolute-form (RFC 9112 §3.2.2)
             raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
         path = raw_path.decode("ascii")
+        if "%" in path:
+            path = unquote(path)
+        if self.root_path:
+            path = self.root_path + path
+            raw_path = self.root_path.encode() + raw_path
         context = request.context()
-        address = context.address
-        client = None
-        if isinstance(address, tuple):
-            ip = context.remote_ip
-            client = [ip, address[1] if ip == address[0] else 0]
-        extensions: dict[str, Any] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
+        client = address = context.address
+        if not isinstance(address, tuple):
+            client = None
+        elif address[0] != context.remote_ip:
+            client = (context.remote_ip, 0)
+        elif len(address) > 2:  # IPv6
+            client = address[:2]
+        extensions: dict[str, Any] = {
+            "http.response.pathsend": {},
+            "http.response.early_hint": {},
+            "http.response.trailers": {},
+        }
         stream = request.engine.stream
         if isinstance(stream, SSLIOStream):
             extensions["tls"] = _tls(stream.socket)
         return {
             "type": "http",
-            "asgi": _ASGI,
+            "asgi": {"version": "3.0", "spec_version": "2.5"},
             "http_version": "1.1" if request.tail.minor else "1.0",
             "method": request.method,
             "scheme": context.protocol,
-            "path": self.root_path + (unquote(path) if "%" in path else path),
-            "raw_path": self.root_path.encode() + raw_path if self.root_path else raw_path,
+            "path": path,
+            "raw_path": raw_path,
             "query_string": query,
             "root_path": self.root_path + request.prefix,
             "headers": list(fields),
@@ -142,8 +184,8 @@ class ASGIHandler(Starter):
             "extensions": extensions,
         }
 
-    def _websocket_scope(self, request: ServerRequest, fields: Fields) -> Scope:
-        scope = self._scope(request, fields)
+    def _websocket_scope(self, request: ServerRequest) -> Scope:
+        scope = self._scope(request, request.tail.lowered_fields())
         del scope["method"]
         protocols = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         extensions: dict[str, Any] = {"websocket.http.response": {}}
@@ -158,38 +200,23 @@ class ASGIHandler(Starter):
         }
 
 
-def _fields(tail: bytes) -> tuple[Fields, bool]:
-    """The fields of a checked head as ASGI has them: names in lower case, values without the space around them.
-
-    And whether there is an Upgrade among them. Most requests of a client, and of many clients, have the same.
-    """
-    return _remembered_fields(tail) if len(tail) <= _REMEMBERED_SIZE else _split_fields(tail)
-
-
-def _split_fields(tail: bytes) -> tuple[Fields, bool]:
-    fields = []
-    for line in tail[3:-4].split(b"\r\n"):
-        name, colon, value = line.partition(b":")
-        if colon:
-            fields.append((name.lower(), value.strip(b" \t")))
-    return tuple(fields), any(name == b"upgrade" for name, _ in fields)
-
-
-_remembered_fields: Final = functools.lru_cache(256)(_split_fields)
+#: Numbers of cipher suites by OpenSSL's names.
+_cipher_suites: Final[dict[str, int]] = {}
 
 
 def _tls(tls: Any) -> dict[str, Any]:
     """The ``tls`` extension of the scope."""
     certificate = tls.getpeercert(binary_form=True)
     cipher = tls.cipher()
-    numbers = {each["name"]: each["id"] & 0xFFFF for each in tls.context.get_ciphers()}
+    if cipher and cipher[0] not in _cipher_suites:
+        _cipher_suites.update((each["name"], each["id"] & 0xFFFF) for each in tls.context.get_ciphers())
     return {
         "server_cert": None,
         "client_cert_chain": [ssl.DER_cert_to_PEM_cert(certificate)] if certificate else [],
         "client_cert_name": _subject(tls) if certificate else None,
         "client_cert_error": None,
         "tls_version": _TLS_VERSIONS.get(tls.version() or ""),
-        "cipher_suite": numbers.get(cipher[0]) if cipher else None,
+        "cipher_suite": _cipher_suites.get(cipher[0]) if cipher else None,
     }
 
 

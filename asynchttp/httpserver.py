@@ -418,6 +418,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             connection.last_exchange(self.conn_params)
         if self._sweep is not None:
             self._sweep.draining.set()
+        if isinstance(self.request_callback, _dispatch.Starter):
+            self.request_callback.drain()
         if self._certificates is not None:
             self._certificates.stop_watching()
 

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -33,6 +34,7 @@ class Mount(Starter):
     def __init__(self, handlers: Mapping[str, Any]) -> None:
         if not handlers:
             raise ValueError("Mount needs at least one handler")
+        super().__init__()
         #: (host or "", prefix without "/" at its end) → handler, the longest prefixes and those with a host first
         self._places: list[tuple[str, str, Any]] = []
         for place, handler in handlers.items():
@@ -41,19 +43,27 @@ class Mount(Starter):
                 raise ValueError(f"a place is '/path' or 'host/path', not {place!r}")
             _dispatch.check_handler(handler)
             self._places.append((host.lower(), f"/{path}".rstrip("/"), handler))
+        self._started = contextlib.AsyncExitStack()
         self._places.sort(key=lambda each: (bool(each[0]), len(each[1])), reverse=True)
 
     async def startup(self) -> None:
-        """Start up the ASGI applications among the handlers.  Raises: :exc:`~asynchttp.asgi.LifespanError`."""
-        for _, _, handler in self._places:
-            if isinstance(handler, Starter):
-                await handler.startup()
+        """Start up the ASGI applications among the handlers; if one can't, those before it clean up.
+
+        Raises: :exc:`~asynchttp.asgi.LifespanError`.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            for _, _, handler in self._places:
+                if isinstance(handler, Starter):
+                    await handler.startup()
+                    stack.push_async_callback(handler.shutdown)
+            self._started = stack.pop_all()
 
     async def shutdown(self) -> None:
-        """Let the ASGI applications among the handlers clean up, the last that started first."""
-        for _, _, handler in reversed(self._places):
-            if isinstance(handler, Starter):
-                await handler.shutdown()
+        """Let the ASGI applications among the handlers clean up, the last that started first; all of them.
+
+        Raises: :exc:`~asynchttp.asgi.LifespanError` if one couldn't.
+        """
+        await self._started.aclose()
 
     async def __aenter__(self) -> Self:
         await self.startup()
@@ -64,15 +74,23 @@ class Mount(Starter):
     ) -> None:
         await self.shutdown()
 
+    def drain(self) -> None:
+        for _, _, handler in self._places:
+            if isinstance(handler, Starter):
+                handler.drain()
+
     def on_close(self, server_conn: object) -> None:
         for _, _, handler in self._places:
             if isinstance(handler, Starter) or _dispatch.is_delegate(handler):
                 handler.on_close(server_conn)
 
     def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
-        places = [(host, prefix, _at_head(_dispatch.style_of(handler, loop))) for host, prefix, handler in self._places]
+        places = [
+            (host, prefix, _at_head(_dispatch.style_of(handler, loop, self.running)))
+            for host, prefix, handler in self._places
+        ]
         hosts = any(host for host, _, _ in places)
-        default: Callable[[ServerRequest], object] = _at_head(_dispatch.style_of(_not_found, loop))
+        default: Callable[[ServerRequest], object] = _at_head(_dispatch.style_of(_not_found, loop, self.running))
 
         def start(request: ServerRequest) -> None:
             # HOT: once per request.

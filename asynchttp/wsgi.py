@@ -24,6 +24,8 @@ from asynchttp import httputil
 from asynchttp._dispatch import Run, Start, Starter
 from asynchttp._exchange import ServerRequest
 from asynchttp._interfaces import HTTPMessageDelegate
+from asynchttp.httputil import HTTPOutputError
+from asynchttp.iostream import StreamClosedError
 
 __all__ = ["WSGIHandler"]
 
@@ -67,11 +69,19 @@ class WSGIHandler(Starter):
             raise TypeError(f"a WSGI application is callable, and this isn't: {app!r}")
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
+        super().__init__()
         self.app = app
         self.script_name = script_name.rstrip("/")
-        self._pool = concurrent.futures.ThreadPoolExecutor(
-            threads or min(32, (os.cpu_count() or 1) + 4), thread_name_prefix="asynchttp-wsgi"
-        )
+        self._threads = threads or min(32, (os.cpu_count() or 1) + 4)
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> concurrent.futures.ThreadPoolExecutor:
+        return concurrent.futures.ThreadPoolExecutor(self._threads, thread_name_prefix="asynchttp-wsgi")
+
+    async def shutdown(self) -> None:
+        """Wait for the calls that run, and end the threads."""
+        pool, self._pool = self._pool, self._new_pool()
+        await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
 
     def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
         def start(request: ServerRequest) -> None:
@@ -82,9 +92,13 @@ class WSGIHandler(Starter):
 
     async def _answer(self, loop: asyncio.AbstractEventLoop, request: ServerRequest, body: "IO[bytes]") -> None:
         answer = _Answer(loop, request)
-        environ = self._environ(request, body)
-        whole = await loop.run_in_executor(self._pool, answer.call, self.app, environ)
-        body.close()
+        with contextlib.ExitStack() as stack:
+            stack.callback(body.close)
+            call = self._pool.submit(answer.call, self.app, self._environ(request, body))
+            # The thread has it now, and may go on when nobody waits for it any more.
+            call.add_done_callback(lambda _: body.close())
+            stack.pop_all()
+        whole = await asyncio.wrap_future(call)
         if whole is not None:
             await answer.send_whole(whole)
 
@@ -94,13 +108,16 @@ class WSGIHandler(Starter):
             raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
         context = request.context()
         name, port = context.local_address() or ("", None)
+        size = body.seek(0, os.SEEK_END)
+        body.seek(0)
         environ: Environ = {
             "REQUEST_METHOD": request.method,
             "SCRIPT_NAME": self.script_name + request.prefix,
             "PATH_INFO": unquote_to_bytes(raw_path).decode("latin-1").removeprefix(request.prefix),
             "QUERY_STRING": query.decode("latin-1"),
-            "SERVER_NAME": name,
-            "SERVER_PORT": str(port or ""),
+            # Of a UNIX socket there are none, and they may not be empty.
+            "SERVER_NAME": name if port is not None else "localhost",
+            "SERVER_PORT": str(port or (443 if context.protocol == "https" else 80)),
             "SERVER_PROTOCOL": request.version,
             "REMOTE_ADDR": context.remote_ip,
             "wsgi.version": (1, 0),
@@ -119,9 +136,12 @@ class WSGIHandler(Starter):
             if "_" in field:
                 continue
             key = field.upper().replace("-", "_")
+            if key == "TRANSFER_ENCODING":  # undone: its length is known now
+                key, value = "CONTENT_LENGTH", str(size)
             if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
                 key = f"HTTP_{key}"
-            environ[key] = f"{environ[key]},{value}" if key in environ else value
+            separator = "; " if key == "HTTP_COOKIE" else ","
+            environ[key] = f"{environ[key]}{separator}{value}" if key in environ else value
         return environ
 
 
@@ -143,7 +163,6 @@ class _Body(HTTPMessageDelegate):
         self._file.write(chunk)
 
     def finish(self) -> None:
-        self._file.seek(0)
         self._complete(self._file)
 
     def on_connection_close(self) -> None:
@@ -200,7 +219,12 @@ class _Answer:
 
     def _in_loop(self, awaitable: Any) -> None:
         """Wait for it: the thread is no faster than the client reads."""
-        asyncio.run_coroutine_threadsafe(awaitable, self._loop).result()
+        try:
+            future = asyncio.run_coroutine_threadsafe(awaitable, self._loop)
+        except RuntimeError as error:  # the loop is closed
+            awaitable.close()
+            raise StreamClosedError(real_error=error) from error
+        future.result()
 
     # -- in the loop -------------------------------------------------------------------------------------------------
 
@@ -208,30 +232,31 @@ class _Answer:
         assert self._head is not None
         status, _, headers = self._head
         lengths = [value for name, value in headers if name.lower() == "content-length"]
-        if lengths and lengths != [str(len(body))]:  # of HEAD, say; or a lie, which the engine will find
-            if body:
-                await self._send(body)
+        if lengths and (self._request.method == "HEAD" or status == 304):  # that of the response without HEAD
             await self._end()
             return
+        if lengths and lengths != [str(len(body))]:
+            raise HTTPOutputError(f"Content-Length is {','.join(lengths)}, and the body has {len(body)} octets")
         fields = [pair for pair in headers if pair[0].lower() != "content-length"]
         await self._request.engine.respond(self._request, body, status, fields)
 
     async def _send(self, piece: bytes) -> None:
         request = self._request
+        if request.method == "HEAD":
+            piece = b""
         if self._head_sent:
             await request.engine.write(request, piece)
             return
         if self._head is None:
             raise RuntimeError("the WSGI application yielded a body without start_response()")
-        self._head_sent = True
         status, reason, pairs = self._head
-        headers = httputil.HTTPHeaders()
-        for name, value in pairs:
-            headers.add(name, value)
+        headers = httputil.HTTPHeaders._of_checked(pairs)  # the engine checks them
         if "Date" not in headers:
             headers["Date"] = httputil.format_timestamp(request._start_time)
         line = httputil.ResponseStartLine("HTTP/1.1", status, reason)
-        await request.engine.write_headers(request, line, headers, piece)
+        done = request.engine.write_headers(request, line, headers, piece)
+        self._head_sent = True
+        await done
 
     async def _end(self) -> None:
         if not self._head_sent:

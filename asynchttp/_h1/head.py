@@ -38,10 +38,11 @@ class Tail:
     Never changed once made: one object serves all requests of a connection whose tails are equal.
     """
 
-    __slots__ = ("body_length", "expect_continue", "host", "keep_alive", "memo", "minor", "octets")
+    __slots__ = ("_lowered", "body_length", "expect_continue", "host", "keep_alive", "memo", "minor", "octets")
 
     #: what somebody made of the fields, with who it was; not set before
     memo: "tuple[object, str]"
+    _lowered: "tuple[tuple[bytes, bytes], ...]"
 
     def __init__(
         self, octets: bytes, minor: int, host: str, body_length: int, keep_alive: bool, expect_continue: bool
@@ -56,6 +57,16 @@ class Tail:
         self.body_length = body_length
         self.keep_alive = keep_alive
         self.expect_continue = expect_continue
+
+    def lowered_fields(self) -> "tuple[tuple[bytes, bytes], ...]":
+        """The fields as octets: names in lower case, values without the space around them.  Made once."""
+        try:
+            return self._lowered
+        except AttributeError:
+            lines = self.octets[3:-4].split(b"\r\n") if len(self.octets) > 5 else []
+            pairs = (line.partition(b":") for line in lines)
+            self._lowered = tuple((name.lower(), value.strip(b" \t")) for name, _, value in pairs)
+            return self._lowered
 
 
 class RequestHead(NamedTuple):

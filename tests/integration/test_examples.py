@@ -440,7 +440,24 @@ async def test_web_chat_forgets_a_poller_that_left(loop_name: str) -> None:
         assert "Traceback" not in process.stderr
 
 
-@pytest.mark.parametrize("name", ["events", "proxy", "upload", "web_hello", "web_upload", "web_stream", "web_chat"])
+async def test_side_by_side(loop_name: str) -> None:
+    with start_example("side_by_side", loop_name) as process:
+        url = f"http://127.0.0.1:{process.wait_for_port()}"
+        async with aiohttp.ClientSession(url) as session:
+            for path, text in (
+                ("/", "callback: /"),
+                ("/any/thing", "callback: /any/thing"),
+                ("/tornado/x", "tornado: /tornado/x"),
+                ("/asgi/x", "asgi: /asgi/x below /asgi"),
+                ("/wsgi/x", "wsgi: /x below /wsgi"),
+            ):
+                async with session.get(path) as response:
+                    assert await response.text() == text + "\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["events", "proxy", "upload", "web_hello", "web_upload", "web_stream", "web_chat", "side_by_side"]
+)
 async def test_examples_end_by_ctrl_c(name: str) -> None:
     with start_python("-m", f"examples.{name}", "0") as process:
         process.wait_for_port()

@@ -101,6 +101,7 @@ FLOORS = [
         "_application",
         "_asgi_http",
         "_asgi_lifespan",
+        "_asgi_tornado",
         "_asgi_websocket",
         "_cli",
         "_config",

@@ -23,7 +23,7 @@ from tests.support.processes import ROOT
 #: Module → ``__all__``. Public is what somebody's program may use: adding to this list is a promise.
 PUBLIC = {
     "": "install_as_tornado version version_info",
-    "asgi": "ASGIHandler LifespanError",
+    "asgi": "ASGIHandler LifespanError TornadoASGI",
     "check": "Use check_paths check_source main",
     "concurrent": """
         DummyExecutor FUTURES Future ReturnValueIgnoredError TracebackFuture chain_future dummy_executor
