@@ -38,6 +38,10 @@ class Starter:
         """The function that is called for each request; it has to call ``request.engine.receive``."""
         raise NotImplementedError
 
+    def style(self, loop: asyncio.AbstractEventLoop, running: "dict[ServerRequest, asyncio.Task[None]]") -> "Style":
+        """The same as a :class:`Style`, whose tasks are in ``running`` while they wait."""
+        return Style(self.starter(loop, _runner(loop, running, returns=False)), True, running)
+
     async def startup(self) -> None:
         """The server is about to start."""
 
@@ -59,17 +63,25 @@ class Style(NamedTuple):
 
 
 def style_of(
-    handler: Any, loop: asyncio.AbstractEventLoop, *, decompress: bool = False, stream_request_body: bool = False
+    handler: Any,
+    loop: asyncio.AbstractEventLoop,
+    *,
+    decompress: bool = False,
+    stream_request_body: bool = False,
+    running: "dict[ServerRequest, asyncio.Task[None]] | None" = None,
 ) -> Style:
     """How requests for ``handler`` are started.
+
+    Args:
+        running: the tasks that wait, of several styles together; default: of this one.
 
     Raises: :exc:`TypeError` for something that can't handle requests.
     """
     check_handler(handler, stream_request_body)
     # Asyncio holds its tasks weakly.
-    running: dict[ServerRequest, asyncio.Task[None]] = {}
+    running = {} if running is None else running
     if isinstance(handler, Starter):
-        return Style(handler.starter(loop, _runner(loop, running, returns=False)), True, running)
+        return handler.style(loop, running)
     if is_delegate(handler):
         return delegate_style(handler, decompress)
     run = _runner(loop, running)

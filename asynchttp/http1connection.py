@@ -488,7 +488,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                 self._stalled_since = now
             elif now - self._stalled_since - self._sweep.period > params.write_timeout:
                 record = "Timeout writing to %s: no progress for %s s"
-                self._explain(_reasons.WRITE_TIMEOUT, record, self.context, params.write_timeout)
+                self.explain(_reasons.WRITE_TIMEOUT, record, self.context, params.write_timeout)
                 self.stream.close()
         elif self._reading is _R_HEAD:
             if self._input:
@@ -592,7 +592,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         head: bytes | bytearray = b"",
     ) -> None:
         """Answer a message that breaks the rules, and close.  ``head`` is its beginning, if that was refused."""
-        self._explain(error.reason, record, self.context, error)
+        self.explain(error.reason, record, self.context, error)
         request = self._exchange or self._head_request
         method = request.method or "" if request is not None else head[:5].decode("latin-1").partition(" ")[0]
         if self._exchange is None or self._writing is _W_HEAD:  # else the handler is answering already: cut it
@@ -609,11 +609,11 @@ class HTTP1ServerConnection(RequestBodyReader):
     def _explain_silence(self) -> None:
         """Nothing has come for too long."""
         if self.stream.handshaking():
-            self._explain(_reasons.TLS_TIMEOUT, "Timeout of the TLS handshake with %s", self.context)
+            self.explain(_reasons.TLS_TIMEOUT, "Timeout of the TLS handshake with %s", self.context)
         elif self._memo is None:
-            self._explain(_reasons.SILENT_TIMEOUT, "Timeout waiting for a request of %s", self.context)
+            self.explain(_reasons.SILENT_TIMEOUT, "Timeout waiting for a request of %s", self.context)
         else:
-            self._explain(_reasons.IDLE_TIMEOUT, "Closed an idle connection of %s", self.context)
+            self.explain(_reasons.IDLE_TIMEOUT, "Closed an idle connection of %s", self.context)
 
     def _explain_loss(self, error: BaseException | None = None) -> None:
         """The connection ends, or the client's side of it: was anybody waiting for something?"""
@@ -621,27 +621,27 @@ class HTTP1ServerConnection(RequestBodyReader):
         if request is None:
             self._explain_loss_between_requests(error)
         elif not self.stream.peer_closed():
-            self._explain(_reasons.CLOSED, "Closed the connection before the end of %s", summary(request))
+            self.explain(_reasons.CLOSED, "Closed the connection before the end of %s", summary(request))
         elif self._reading is _R_BODY:
-            self._explain(_reasons.LEFT_IN_BODY, "Client left in the body of its request: %s", summary(request))
+            self.explain(_reasons.LEFT_IN_BODY, "Client left in the body of its request: %s", summary(request))
         elif self._writing is _W_HEAD:
-            self._explain(_reasons.LEFT_BEFORE_ANSWER, "Client left before its answer: %s", summary(request))
+            self.explain(_reasons.LEFT_BEFORE_ANSWER, "Client left before its answer: %s", summary(request))
         else:
-            self._explain(_reasons.LEFT_IN_ANSWER, "Client left in the middle of its answer: %s", summary(request))
+            self.explain(_reasons.LEFT_IN_ANSWER, "Client left in the middle of its answer: %s", summary(request))
 
     def _explain_loss_between_requests(self, error: BaseException | None) -> None:
         if self._reading is _R_HEAD and self._input:
             if self.stream.peer_closed():
-                self._explain(_reasons.LEFT_IN_HEAD, "Client left in the head of a request: %s", self.context)
+                self.explain(_reasons.LEFT_IN_HEAD, "Client left in the head of a request: %s", self.context)
             else:
-                self._explain(_reasons.CLOSED, "Closed the connection in the head of a request: %s", self.context)
+                self.explain(_reasons.CLOSED, "Closed the connection in the head of a request: %s", self.context)
         elif self._pauses & Pause.WRITE:
-            self._explain(_reasons.LEFT_IN_ANSWER, "Client left without all of its answer: %s", self.context)
+            self.explain(_reasons.LEFT_IN_ANSWER, "Client left without all of its answer: %s", self.context)
         elif error is not None and self.stream.handshaking():
             if isinstance(error, TimeoutError):
                 self._explain_silence()
             elif handshake_was_cut_off(error):
-                self._explain(_reasons.TLS_CUT_OFF, "Client left in the TLS handshake: %s", self.context)
+                self.explain(_reasons.TLS_CUT_OFF, "Client left in the TLS handshake: %s", self.context)
             else:
                 self._count(_reasons.TLS_FAILED)  # the stream has said what was wrong
 
@@ -665,6 +665,15 @@ class HTTP1ServerConnection(RequestBodyReader):
 
     async def close(self) -> None:
         """Close at once, whatever is in progress.  Source: Tornado."""
+        self.stream.close()
+
+    def cut(self) -> None:
+        """Close at once: the server's time is over."""
+        request = self._exchange or self._head_request
+        if request is not None:
+            self.explain(_reasons.SHUTDOWN, "Cut at the end of the server: %s", summary(request))
+        elif (self._reading is _R_HEAD and self._input) or self._pauses & Pause.WRITE:
+            self.explain(_reasons.SHUTDOWN, "Cut at the end of the server: %s", self.context)
         self.stream.close()
 
 
