@@ -160,7 +160,8 @@ def _completes(key: str, texts: Mapping[str, Text]) -> bool:
 def _make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="asynchttp",
-        description="Serve a handler: a function, a coroutine function, or a delegate (a tornado.web.Application).",
+        description="Serve a handler (a function, a coroutine function, a delegate such as a tornado.web.Application), "
+        "or an ASGI or WSGI application.",
         usage="asynchttp [options] module:handler",
         epilog=_EPILOG,
         formatter_class=_Formatter,
@@ -314,7 +315,8 @@ def _check(settings: Settings) -> None:
             settings.refuse(
                 "workers", f"has no meaning beside {settings.origin('reload')}, which serves by one process"
             )
-        for key in ("max_requests", "worker_lifetime", "worker_max_rss", "worker_timeout"):
+        of_workers = ("max_restarts", "worker_ready_timeout", "worker_timeout")
+        for key in ("max_requests", "worker_lifetime", "worker_max_rss", *of_workers):
             if settings.is_given(key):
                 settings.refuse(key, f"has no meaning beside {settings.origin('reload')}")
     for key in ("reload_dir", "reload_include", "reload_exclude"):

@@ -24,7 +24,17 @@ from asynchttp._interfaces import tell_closed
 from asynchttp._tornado import meet_tornado
 from asynchttp.httputil import HTTPOutputError
 
-__all__ = ["Run", "Start", "Starter", "Style", "check_handler", "delegate_style", "is_delegate", "style_of"]
+__all__ = [
+    "Run",
+    "Start",
+    "Starter",
+    "Style",
+    "check_handler",
+    "delegate_style",
+    "is_coroutine_function",
+    "is_delegate",
+    "style_of",
+]
 
 Start = Callable[[ServerRequest], object]
 #: Runs an awaitable as the task of a request.
@@ -87,7 +97,7 @@ def style_of(
     run = _runner(loop, running)
     if stream_request_body:
         return Style(_streaming_style(handler, loop, run, decompress), True, running)
-    start = _coroutine_style(handler, run) if _is_coroutine_function(handler) else _callback_style(handler, run)
+    start = _coroutine_style(handler, run) if is_coroutine_function(handler) else _callback_style(handler, run)
     return Style(_decompressing(start) if decompress else start, False, running)
 
 
@@ -97,7 +107,7 @@ def check_handler(handler: Any, stream_request_body: bool = False) -> None:
         return
     if not callable(handler) and not is_delegate(handler):
         raise TypeError(f"the handler must be callable, not {type(handler).__name__}: {handler!r}")
-    if stream_request_body and (is_delegate(handler) or not _is_coroutine_function(handler)):
+    if stream_request_body and (is_delegate(handler) or not is_coroutine_function(handler)):
         raise TypeError(f"stream_request_body is for coroutine functions, not for {handler!r}")
 
 
@@ -163,7 +173,8 @@ def _decompressing(start: Start) -> Start:
     return decompress_and_start
 
 
-def _is_coroutine_function(handler: Any) -> bool:
+def is_coroutine_function(handler: Any) -> bool:
+    """Whether ``handler`` is one, or is called as one: a partial one, an object with such a ``__call__``."""
     while isinstance(handler, functools.partial):
         handler = handler.func
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)

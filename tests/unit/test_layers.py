@@ -97,6 +97,7 @@ FLOORS = [
     # adapters and the command line
     [
         "__main__",
+        "_adapters",
         "_alias",
         "_application",
         "_asgi_http",
