@@ -36,7 +36,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from asynchttp import __version__, _adapters, _application, _config, _logsetup, _loops, _reload, process
+from asynchttp import __version__, _adapters, _application, _config, _logging, _logsetup, _loops, _reload, process
 from asynchttp._certificates import Certificates, checked_ssl_options
 from asynchttp._config import Settings
 from asynchttp._failure import APPLICATION_FAILED, FAILED, USAGE, Failure
@@ -370,7 +370,7 @@ class _Run:
 
     def _work(self, worker: Worker) -> int:
         settings = self._settings
-        _logsetup.reset()
+        _logging.reset()
         try:
             handler = _load(settings)
             _logsetup.configure(settings)
@@ -378,6 +378,8 @@ class _Run:
             with asyncio.Runner(loop_factory=_loops.new_asyncio_loop) as runner:
                 runner.run(serve_as_worker(server, worker.sockets, self._admin_sockets, worker))
         except Failure as failure:
+            for sock in worker.sockets:
+                sock.close()
             _say(f"error: {failure}")
             return failure.code
         return 0

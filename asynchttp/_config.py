@@ -302,10 +302,9 @@ def _check(settings: Settings) -> None:
             settings.refuse("ssl_cert_reqs", "needs --ssl-certfile")
         if not settings.ssl_ca_certs:
             settings.refuse("ssl_cert_reqs", "needs --ssl-ca-certs: there is nobody who could vouch for a client")
-    if settings.log_config and settings.is_given("log_file"):
-        settings.refuse("log_file", f"has no meaning beside {settings.origin('log_config')}")
-    if settings.log_config and settings.is_given("access_log_file"):
-        settings.refuse("access_log_file", f"has no meaning beside {settings.origin('log_config')}")
+    for key in ("log_file", "log_format", "access_log_file"):
+        if settings.log_config and settings.is_given(key):
+            settings.refuse(key, f"has no meaning beside {settings.origin('log_config')}")
     if settings.is_given("access_log_file") and not settings.access_log:
         settings.refuse("access_log_file", "needs --access-log")
     if settings.max_requests_jitter and not settings.max_requests:

@@ -326,6 +326,7 @@ GROUPS: Sequence[tuple[str, Sequence[Option]]] = (
             _words(
                 "log-level", "least level of what is logged", "info", "debug", "info", "warning", "error", "critical"
             ),
+            _words("log-format", "of the log; json has an object in each line", "text", "text", "json"),
             Option("log-file", "file for the log instead of stderr; SIGUSR1 opens it again", metavar="FILE"),
             Option("log-config", "configuration for logging: .toml, .json, or .ini", metavar="FILE"),
             _switch("access-log", "log each request"),

@@ -70,6 +70,7 @@ VALUES: dict[str, tuple[tuple[str, Any], tuple[str, ...]]] = {
     "limit-concurrency": (("1", 1), ("0", "x")),
     "trusted-proxies": (("10.0.0.0/8, ::1,*", ("10.0.0.0/8", "::1", "*")), ("10.0.0.1/8", "proxy", "300.1.1.1")),
     "proxy-protocol": (("auto", "auto"), ("v3", "on")),
+    "log-format": (("json", "json"), ("xml",)),
     "log-level": (("debug", "debug"), ("loud", "10")),
     "admin": (("unix:/run/x", ("unix", "/run/x")), ("9000",)),
     "health-path": (("/healthz", "/healthz"), ("healthz", "/a b", "/a?b", "")),
