@@ -450,6 +450,9 @@ class ResponseWriter:
                     self._keep_alive = False
                 if missing is not None:
                     raise self._broken(exchange, missing)
+                self._finished(exchange)
+                self._raw = None  # an idle connection keeps nothing of it
+                return
         elif writing is _W_HEAD:
             self.explain(_reasons.NO_ANSWER, "No answer to %s", summary(exchange))
             self._apologize(exchange, 500, "Internal Server Error")
