@@ -90,6 +90,7 @@ FLOORS = [
         "_sweep",
         "_tornado",
         "_trust",
+        "_watched",
         "http1connection",
     ],
     # servers
