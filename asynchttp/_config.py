@@ -160,8 +160,8 @@ def _completes(key: str, texts: Mapping[str, Text]) -> bool:
 def _make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="asynchttp",
-        description="Serve a handler (a function, a coroutine function, a delegate such as a tornado.web.Application), "
-        "or an ASGI or WSGI application.",
+        description="Serve a handler: a function, a coroutine function, or a delegate (a tornado.web.Application).\n"
+        "Or an ASGI or WSGI application.",
         usage="asynchttp [options] module:handler",
         epilog=_EPILOG,
         formatter_class=_Formatter,
