@@ -1,4 +1,4 @@
-"""The handler that the command line serves: found by its name."""
+"""The application that the command line serves: found by its name."""
 
 import importlib
 import inspect
@@ -7,19 +7,18 @@ import sys
 import traceback
 from typing import Any
 
-from asynchttp import _dispatch
 from asynchttp._failure import APPLICATION_FAILED, USAGE, Failure
 
 __all__ = ["load"]
 
 
 def load(module_name: str, attribute: str, app_dir: str, *, factory: bool = False) -> Any:
-    """Import the module and return its handler.
+    """Import the module and return the application.
 
     Args:
         attribute: may have dots.
         app_dir: comes first in ``sys.path``.
-        factory: the attribute is a function that makes the handler.
+        factory: the attribute is a function that makes it.
 
     Raises: :exc:`Failure`, with code 3 if code of the application raised, with 2 if there is no such thing.
     """
@@ -33,20 +32,13 @@ def load(module_name: str, attribute: str, app_dir: str, *, factory: bool = Fals
         if isinstance(error, ModuleNotFoundError) and _place(error) is None:
             raise Failure(f"no module named {error.name!r} in {directory}", USAGE) from error
         raise _failed(f"{module_name} failed at import", error) from error
-    handler: Any = module
+    application: Any = module
     for name in attribute.split("."):
         try:
-            handler = getattr(handler, name)
+            application = getattr(application, name)
         except AttributeError as error:
             raise Failure(f"module {module_name!r} has no attribute {attribute!r}", USAGE) from error
-    if factory:
-        handler = _make(f"{module_name}:{attribute}", handler)
-    try:
-        _dispatch.check_handler(handler)
-    except TypeError as error:
-        what = f"{module_name}:{attribute}" + ("() returned" if factory else "")
-        raise Failure(f"{what}: {error}", USAGE) from error
-    return handler
+    return _make(f"{module_name}:{attribute}", application) if factory else application
 
 
 def _make(name: str, factory: Any) -> Any:

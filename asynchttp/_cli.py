@@ -7,10 +7,11 @@ step                         what can go wrong                                  
 ===========================  ===================================================================  ====
 read flags, environment and  a bad name or value, things that don't go together, a missing or      2
 configuration file           broken certificate
-import the application       no such module or attribute, not a handler                           2
+import the application       no such module or attribute, not a handler nor an application        2
                              it is there, but raises                                              3
 listen                       a port in use, a host that doesn't resolve, a path that can't be      1
                              written
+start the application up     it says that it can't (ASGI's lifespan)                              3
 serve                        workers that die and die again                                       1
 ===========================  ===================================================================  ====
 
@@ -19,8 +20,8 @@ one line on stderr that names what is to be changed; a traceback is always a bug
 
 Three ways to serve, each with the steps in this order and with everything checked before the first fork::
 
-    alone      import ─► listen ─► Service.run
-    workers    try the import in a child ─► listen ─► Supervisor ─┬► import ─► accept   (and again at SIGHUP: new code)
+    alone      import ─► listen ─► Service.run: start up ─► accept
+    workers    try the import in a child ─► listen ─► Supervisor ─┬► import ─► start up ─► accept   (again at SIGHUP)
                                                                   └► ...
     --reload   listen ─► watch ─► child: import ─► Service.run    (and again after a change)
 """
@@ -35,10 +36,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from asynchttp import __version__, _application, _config, _logsetup, _loops, _reload, process
+from asynchttp import __version__, _adapters, _application, _config, _logging, _logsetup, _loops, _reload, process
 from asynchttp._certificates import Certificates, checked_ssl_options
 from asynchttp._config import Settings
-from asynchttp._failure import APPLICATION_FAILED, FAILED, Failure
+from asynchttp._failure import APPLICATION_FAILED, FAILED, USAGE, Failure
 from asynchttp._forking import fork
 from asynchttp._listeners import Listeners
 from asynchttp._notify import Notifier
@@ -138,7 +139,23 @@ def _check_certificates(settings: Settings) -> None:
 
 
 def _load(settings: Settings) -> Any:
-    return _application.load(settings.module, settings.handler, settings.app_dir, factory=settings.factory)
+    """The application, as a handler."""
+    application = _application.load(settings.module, settings.handler, settings.app_dir, factory=settings.factory)
+    what = f"{settings.module}:{settings.handler}" + ("() returned" if settings.factory else "")
+    try:
+        interface = settings.interface
+        if interface == "auto":
+            interface = _adapters.interface_of(application)
+        handler = _adapters.adapt(application, interface, root_path=settings.root_path or "", threads=settings.threads)
+    except _adapters.AmbiguousError as error:
+        raise Failure(f"{what}: {error}; say which by {settings.origin('interface')}", USAGE) from error
+    except TypeError as error:
+        raise Failure(f"{what}: {error}", USAGE) from error
+    if settings.root_path and interface == "handler":
+        settings.refuse("root_path", f"is for ASGI and WSGI applications, and {what} is a handler")
+    if settings.threads and interface != "wsgi":
+        settings.refuse("threads", f"is for WSGI applications, and {what} isn't one")
+    return handler
 
 
 def _make_server(settings: Settings, handler: Any) -> HTTPServer:
@@ -335,6 +352,8 @@ class _Run:
             Listeners(self._sockets, settings.listeners),
             graceful_timeout=settings.graceful_timeout,
             shutdown_delay=settings.shutdown_delay,
+            max_restarts=settings.max_restarts,
+            ready_timeout=settings.worker_ready_timeout,
             worker_timeout=settings.worker_timeout,
             recycling=recycling,
             on_event=on_event,
@@ -351,16 +370,18 @@ class _Run:
 
     def _work(self, worker: Worker) -> int:
         settings = self._settings
-        _logsetup.reset()
+        _logging.reset()
         try:
             handler = _load(settings)
             _logsetup.configure(settings)
             server = _make_server(settings, handler)
+            with asyncio.Runner(loop_factory=_loops.new_asyncio_loop) as runner:
+                runner.run(serve_as_worker(server, worker.sockets, self._admin_sockets, worker))
         except Failure as failure:
+            for sock in worker.sockets:
+                sock.close()
             _say(f"error: {failure}")
             return failure.code
-        with asyncio.Runner(loop_factory=_loops.new_asyncio_loop) as runner:
-            runner.run(serve_as_worker(server, worker.sockets, self._admin_sockets, worker))
         return 0
 
     def _feed_watchdog(self) -> None:

@@ -160,7 +160,8 @@ def _completes(key: str, texts: Mapping[str, Text]) -> bool:
 def _make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="asynchttp",
-        description="Serve a handler: a function, a coroutine function, or a delegate (a tornado.web.Application).",
+        description="Serve a handler: a function, a coroutine function, or a delegate (a tornado.web.Application).\n"
+        "Or an ASGI or WSGI application.",
         usage="asynchttp [options] module:handler",
         epilog=_EPILOG,
         formatter_class=_Formatter,
@@ -301,10 +302,9 @@ def _check(settings: Settings) -> None:
             settings.refuse("ssl_cert_reqs", "needs --ssl-certfile")
         if not settings.ssl_ca_certs:
             settings.refuse("ssl_cert_reqs", "needs --ssl-ca-certs: there is nobody who could vouch for a client")
-    if settings.log_config and settings.is_given("log_file"):
-        settings.refuse("log_file", f"has no meaning beside {settings.origin('log_config')}")
-    if settings.log_config and settings.is_given("access_log_file"):
-        settings.refuse("access_log_file", f"has no meaning beside {settings.origin('log_config')}")
+    for key in ("log_file", "log_format", "access_log_file"):
+        if settings.log_config and settings.is_given(key):
+            settings.refuse(key, f"has no meaning beside {settings.origin('log_config')}")
     if settings.is_given("access_log_file") and not settings.access_log:
         settings.refuse("access_log_file", "needs --access-log")
     if settings.max_requests_jitter and not settings.max_requests:
@@ -314,7 +314,8 @@ def _check(settings: Settings) -> None:
             settings.refuse(
                 "workers", f"has no meaning beside {settings.origin('reload')}, which serves by one process"
             )
-        for key in ("max_requests", "worker_lifetime", "worker_max_rss", "worker_timeout"):
+        of_workers = ("max_restarts", "worker_ready_timeout", "worker_timeout")
+        for key in ("max_requests", "worker_lifetime", "worker_max_rss", *of_workers):
             if settings.is_given(key):
                 settings.refuse(key, f"has no meaning beside {settings.origin('reload')}")
     for key in ("reload_dir", "reload_include", "reload_exclude"):

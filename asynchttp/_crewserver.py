@@ -7,12 +7,13 @@ that the program goes on behind it; any other call that runs the loop is left by
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from asynchttp._worker import Order, Worker
 from asynchttp.ioloop import IOLoop
 
-__all__ = ["obey"]
+__all__ = ["before_the_end", "obey"]
 
 
 class _Server(Protocol):
@@ -37,6 +38,8 @@ class _Obedience:
         self._io_loop = io_loop
         self._servers: list[_Server] = []
         self._end: asyncio.Task[None] | None = None
+        #: what is waited for when all servers have ended
+        self.last_words: list[Callable[[], Awaitable[object]]] = []
         worker.watch(io_loop.asyncio_loop, self._on_order, self._on_sockets)
         # When the loop runs, and not before: it accepts from then on.
         io_loop.asyncio_loop.call_soon(worker.ready)
@@ -68,6 +71,8 @@ class _Obedience:
 
     async def _finish(self, tasks: "list[asyncio.Task[None]]") -> None:
         await asyncio.wait(tasks)
+        for say in self.last_words:
+            await say()
         if not self._io_loop.stop_start():
             self._io_loop.asyncio_loop.call_soon(_exit)
 
@@ -85,3 +90,9 @@ def obey(worker: Worker, io_loop: IOLoop, server: _Server) -> None:
     if _obedience is None or _obedience.worker is not worker:
         _obedience = _Obedience(worker, io_loop)
     _obedience.add(server)
+
+
+def before_the_end(last_word: Callable[[], Awaitable[object]]) -> None:
+    """Wait for ``last_word()`` when the servers of this worker have ended, and before its loop does."""
+    assert _obedience is not None, "no server obeys yet"
+    _obedience.last_words.append(last_word)

@@ -24,7 +24,17 @@ from asynchttp._interfaces import tell_closed
 from asynchttp._tornado import meet_tornado
 from asynchttp.httputil import HTTPOutputError
 
-__all__ = ["Run", "Start", "Starter", "Style", "check_handler", "delegate_style", "is_delegate", "style_of"]
+__all__ = [
+    "Run",
+    "Start",
+    "Starter",
+    "Style",
+    "check_handler",
+    "delegate_style",
+    "is_coroutine_function",
+    "is_delegate",
+    "style_of",
+]
 
 Start = Callable[[ServerRequest], object]
 #: Runs an awaitable as the task of a request.
@@ -44,6 +54,11 @@ class Starter:
     def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
         """The function that is called for each request; it has to call ``request.engine.receive``."""
         raise NotImplementedError
+
+    def style(self, loop: asyncio.AbstractEventLoop, running: "dict[ServerRequest, asyncio.Task[None]]") -> "Style":
+        """The same as a :class:`Style`, whose tasks are in ``running`` while they wait."""
+        self.running = running
+        return Style(self.starter(loop, _runner(loop, running, returns=False)), True, running)
 
     async def startup(self) -> None:
         """The server is about to start."""
@@ -71,29 +86,29 @@ class Style(NamedTuple):
 def style_of(
     handler: Any,
     loop: asyncio.AbstractEventLoop,
-    running: "dict[ServerRequest, asyncio.Task[None]] | None" = None,
     *,
     decompress: bool = False,
     stream_request_body: bool = False,
+    running: "dict[ServerRequest, asyncio.Task[None]] | None" = None,
 ) -> Style:
     """How requests for ``handler`` are started.
+
+    Args:
+        running: the tasks that wait, of several styles together; default: of this one.
 
     Raises: :exc:`TypeError` for something that can't handle requests.
     """
     check_handler(handler, stream_request_body)
-    if isinstance(handler, Starter):
-        if running is not None:
-            handler.running = running
-        run = _runner(loop, handler.running, returns=False)
-        return Style(handler.starter(loop, run), True, handler.running)
     # Asyncio holds its tasks weakly.
     running = {} if running is None else running
+    if isinstance(handler, Starter):
+        return handler.style(loop, running)
     if is_delegate(handler):
         return delegate_style(handler, decompress)
     run = _runner(loop, running)
     if stream_request_body:
         return Style(_streaming_style(handler, loop, run, decompress), True, running)
-    start = _coroutine_style(handler, run) if _is_coroutine_function(handler) else _callback_style(handler, run)
+    start = _coroutine_style(handler, run) if is_coroutine_function(handler) else _callback_style(handler, run)
     return Style(_decompressing(start) if decompress else start, False, running)
 
 
@@ -103,7 +118,7 @@ def check_handler(handler: Any, stream_request_body: bool = False) -> None:
         return
     if not callable(handler) and not is_delegate(handler):
         raise TypeError(f"the handler must be callable, not {type(handler).__name__}: {handler!r}")
-    if stream_request_body and (is_delegate(handler) or not _is_coroutine_function(handler)):
+    if stream_request_body and (is_delegate(handler) or not is_coroutine_function(handler)):
         raise TypeError(f"stream_request_body is for coroutine functions, not for {handler!r}")
 
 
@@ -169,7 +184,8 @@ def _decompressing(start: Start) -> Start:
     return decompress_and_start
 
 
-def _is_coroutine_function(handler: Any) -> bool:
+def is_coroutine_function(handler: Any) -> bool:
+    """Whether ``handler`` is one, or is called as one: a partial one, an object with such a ``__call__``."""
     while isinstance(handler, functools.partial):
         handler = handler.func
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)

@@ -11,6 +11,7 @@ from asynchttp._interfaces import HTTPConnection, HTTPMessageDelegate
 from asynchttp._legacy.contexts import wrap
 from asynchttp._legacy.responses import tells_when_written
 from asynchttp._parameters import HTTP1ConnectionParameters
+from asynchttp._reasons import Reason
 from asynchttp.httputil import lazy
 from asynchttp.iostream import IOStream, StreamClosedError
 
@@ -90,6 +91,8 @@ class Engine(Protocol):
     def abandon(self, exchange: "ServerRequest") -> None: ...
 
     def give_up(self, exchange: "ServerRequest") -> None: ...
+
+    def explain(self, reason: Reason, message: str, *args: object) -> None: ...
 
     def handler_failed(self, exchange: "ServerRequest", error: BaseException) -> None: ...
 

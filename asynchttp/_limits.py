@@ -18,9 +18,10 @@ import weakref
 
 from asynchttp._dispatch import Style
 from asynchttp._exchange import ServerRequest
+from asynchttp._reasons import HANDLER_TIMEOUT, OVERLOADED
+from asynchttp._response import summary
 from asynchttp._sweep import Sweep
 from asynchttp._worker import Worker
-from asynchttp.log import gen_log
 
 __all__ = ["limit_concurrency", "limit_time", "retire_after"]
 
@@ -40,8 +41,10 @@ def limit_concurrency(style: Style, limit: int) -> Style:
                 if not other.engine.answering(other) and (running is None or other not in running):
                     active.discard(other)
             if len(active) >= limit:
-                gen_log.info("Refused %s %s: %d requests are in progress", request.method, request.uri, limit)
-                request.respond(b"", 503, {"Retry-After": "1"})
+                record = "Refused %s: %d requests are in progress"
+                request.engine.explain(OVERLOADED, record, summary(request), limit)
+                # A client that goes elsewhere finds a server, or a worker, that has room.
+                request.respond(b"", 503, {"Retry-After": "1", "Connection": "close"})
                 return
         active.add(request)
         style.start(request)
@@ -69,7 +72,8 @@ class _HandlerTimes:
         limit = now - self._limit - self._sweep.period
         for request, started in list(self._started.items()):
             task = None if self._running is None else self._running.get(request)
-            if task is None and not request.engine.answering(request):
+            # What a handler does behind its response, and a WebSocket, take as long as they like.
+            if request.finished() or (task is None and not request.engine.answering(request)):
                 del self._started[request]
             elif started < limit:
                 del self._started[request]
@@ -78,8 +82,10 @@ class _HandlerTimes:
             self._sweep.discard(self)
 
     def _end(self, request: ServerRequest, task: "asyncio.Task[None] | None") -> None:
-        gen_log.info("Handler of %s %s took more than %s s", request.method, request.uri, self._limit)
-        request.engine.give_up(request)
+        engine = request.engine
+        if engine.answering(request):  # else its client has gone, and there is a record of that
+            engine.explain(HANDLER_TIMEOUT, "Handler took more than %s s: %s", self._limit, summary(request))
+            engine.give_up(request)
         if task is not None:
             task.cancel()
 

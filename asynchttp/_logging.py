@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import logging.config
+import os
 import pathlib
 import sys
 import time
@@ -14,17 +15,17 @@ import tomllib
 from typing import Any, Final
 
 from asynchttp._loghandlers import AccessFileHandler, AccessStreamHandler
+from asynchttp.log import access_log
 
-__all__ = ["JSONFormatter", "configure", "load_config"]
+__all__ = ["JSONFormatter", "configure", "load_config", "reset", "set_level"]
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 #: What every record has: the rest is what somebody added to it.
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
-
-#: Marks the handlers that configure() made.
-_OURS: Final = "_asynchttp"
+#: Of the handlers that configure() made.
+_NAME: Final = "asynchttp command line"
 
 
 class JSONFormatter(logging.Formatter):
@@ -46,56 +47,67 @@ class JSONFormatter(logging.Formatter):
 
 def configure(
     level: int | str = logging.INFO,
-    config: str | None = None,
     *,
+    file: str | None = None,
     access_file: str | None = None,
     as_json: bool = False,
+    force_level: bool = True,
 ) -> None:
-    """Let the package's loggers write somewhere.
+    """Let the log go somewhere: that of the whole program, but where it has been set up before; and the access log.
 
     Args:
-        level: of ``asynchttp.general`` and ``asynchttp.application``, which go to standard error.
-        config: a file that says instead where everything goes: see :func:`load_config`. The other arguments don't
-            count then.
-        access_file: where ``asynchttp.access`` goes: ``"-"`` is standard output; ``None``: nowhere. Which lines
-            there are, ``HTTPServer(access_log=…)`` says.
-        as_json: write what goes to standard error as JSON, too.
+        level: of all loggers that have none of their own.
+        file: a path; default: standard error.
+        access_file: where ``asynchttp.access`` goes: ``"-"`` is standard output; ``None``: where the rest goes. Which
+            lines there are, ``HTTPServer(access_log=…)`` says.
+        as_json: write JSON, but for the access log, which has formats of its own.
+        force_level: ``level`` is that of the package's loggers in any case.
 
-    Called again, it replaces what it did. Records of the first two still reach the handlers of the root logger, if
-    there are any; those of the third don't.
-    Raises: :exc:`OSError` and :exc:`ValueError` as :func:`load_config`, or for a level that doesn't exist.
+    Called again, it replaces what it did.
+    Raises: :exc:`OSError` for a file that can't be written, :exc:`ValueError` for a level that doesn't exist.
     """
-    if config is not None:
-        load_config(config)
-        return
-    formatter = JSONFormatter() if as_json else logging.Formatter(_FORMAT)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    if isinstance(level, str):
-        level = level.upper()
-    for name in ("asynchttp.general", "asynchttp.application"):
-        logger = logging.getLogger(name)
-        logger.setLevel(level)
-        _replace_handlers(logger, handler)
-    access = logging.getLogger("asynchttp.access")
-    access.setLevel(logging.WARNING if access_file is None else logging.INFO)
-    access.propagate = False
-    if access_file is None:
-        _replace_handlers(access)
-    elif access_file == "-":
-        _replace_handlers(access, AccessStreamHandler())
-    else:
-        _replace_handlers(access, AccessFileHandler(access_file))
+    reset()
+    handler: logging.Handler = (
+        logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(_absolute(file))
+    )
+    handler.set_name(_NAME)
+    handler.setFormatter(JSONFormatter() if as_json else logging.Formatter(_FORMAT))
+    # No effect where the application has configured logging itself.
+    logging.basicConfig(handlers=[handler], level=_level(level))
+    if handler not in logging.root.handlers:
+        handler.close()
+    if access_file is not None:
+        access = AccessStreamHandler() if access_file == "-" else AccessFileHandler(_absolute(access_file))
+        access.set_name(_NAME)
+        access_log.addHandler(access)
+        access_log.setLevel(logging.INFO)
+        access_log.propagate = False
+    if force_level:
+        set_level(level)
 
 
-def _replace_handlers(logger: logging.Logger, *handlers: logging.Handler) -> None:
-    for former in [*logger.handlers]:
-        if getattr(former, _OURS, False):
-            logger.removeHandler(former)
-            former.close()
-    for handler in handlers:
-        setattr(handler, _OURS, True)
-        logger.addHandler(handler)
+def set_level(level: int | str) -> None:
+    """Set the least level of what the package logs."""
+    logging.getLogger("asynchttp").setLevel(_level(level))
+
+
+def reset() -> None:
+    """Take away what :func:`configure` has set up: in a worker the application comes first."""
+    for logger in (logging.root, access_log):
+        for handler in logger.handlers[:]:
+            if handler.get_name() == _NAME:
+                logger.removeHandler(handler)
+                handler.close()
+                logger.propagate = True
+
+
+def _level(level: int | str) -> int | str:
+    return level.upper() if isinstance(level, str) else level
+
+
+def _absolute(path: str) -> str:
+    # It may be opened again after a rotation, and the application may have gone elsewhere.
+    return os.path.abspath(path)
 
 
 def load_config(path: str) -> None:

@@ -250,7 +250,7 @@ class ObservedConnection(HTTP1ServerConnection):
         elif (
             self._head_request is not None
             or self._reason is _reasons.LEFT_IN_HEAD
-            or (self._reason is _reasons.CLOSED and self._reading is Reading.HEAD)
+            or (self._reason in (_reasons.CLOSED, _reasons.SHUTDOWN) and self._reading is Reading.HEAD and self._input)
         ):
             head = self._input[self._position : self._position + 256] if self._head_request is None else b""
             self._tell_end_without(self._head_request, None, bytes(head), self._sweep.now - self._since)

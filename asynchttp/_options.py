@@ -70,6 +70,9 @@ GROUPS: Sequence[tuple[str, Sequence[Option]]] = (
         (
             Option("app-dir", "where to look for the module first", default=".", metavar="DIR"),
             _switch("factory", "call the attribute, without arguments, to get the handler"),
+            _words("interface", "what it is; auto looks", "auto", "auto", "asgi", "wsgi", "handler"),
+            Option("root-path", "where an ASGI or WSGI application is mounted", values.path, metavar="PATH"),
+            Option("threads", "that run a WSGI application", values.number(1, 4096), metavar="NUMBER"),
         ),
     ),
     (
@@ -143,6 +146,14 @@ GROUPS: Sequence[tuple[str, Sequence[Option]]] = (
                 values.duration(1),
                 **_SECONDS,
             ),
+            Option(
+                "max-restarts",
+                "early deaths of workers, in 120 s, above which it fails",
+                values.number(0),
+                20,
+                "NUMBER",
+            ),
+            Option("worker-ready-timeout", "for a worker to start", values.duration(0.1), 60.0, **_SECONDS),
             Option("pid-file", "file for the process id", metavar="FILE"),
             Option("umask", "permissions that new files don't get, in octal", values.file_mode, metavar="MODE"),
         ),
@@ -315,6 +326,7 @@ GROUPS: Sequence[tuple[str, Sequence[Option]]] = (
             _words(
                 "log-level", "least level of what is logged", "info", "debug", "info", "warning", "error", "critical"
             ),
+            _words("log-format", "of the log; json has an object in each line", "text", "text", "json"),
             Option("log-file", "file for the log instead of stderr; SIGUSR1 opens it again", metavar="FILE"),
             Option("log-config", "configuration for logging: .toml, .json, or .ini", metavar="FILE"),
             _switch("access-log", "log each request"),

@@ -73,6 +73,7 @@ HEADER_TIMEOUT: Final = Reason("header_timeout", "RFC 9110 §15.5.9")
 BODY_TIMEOUT: Final = Reason("body_timeout", "RFC 9110 §15.5.9")
 SILENT_TIMEOUT: Final = Reason("silent_timeout", "RFC 9112 §9.5", logging.DEBUG)
 IDLE_TIMEOUT: Final = Reason("idle_timeout", "RFC 9112 §9.5", logging.DEBUG)
+HANDLER_TIMEOUT: Final = Reason("handler_timeout", "RFC 9110 §15.6.4", logging.WARNING)
 WRITE_TIMEOUT: Final = Reason("write_timeout", "RFC 9112 §9.5")
 # Before TLS and HTTP. The section is of HAProxy's "The PROXY protocol, versions 1 & 2".
 PROXY_HEADER: Final = Reason("proxy_header", "PROXY protocol §2")
@@ -95,6 +96,10 @@ ANSWER_FRAMING: Final = Reason("answer_framing", "RFC 9112 §8", logging.DEBUG)
 HANDLER_CANCELLED: Final = Reason("handler_cancelled", "RFC 9112 §9.5", logging.DEBUG)
 NOT_UPGRADED: Final = Reason("not_upgraded", "RFC 9110 §15.2.2")
 CLOSED: Final = Reason("closed", "RFC 9112 §9.6", logging.DEBUG)
+#: ``limit_concurrency``
+OVERLOADED: Final = Reason("overloaded", "RFC 9110 §15.6.4")
+#: not over at the end of the time that a shutdown gives
+SHUTDOWN: Final = Reason("shutdown", "RFC 9112 §9.6", logging.WARNING)
 
 #: All of them, by their codes.
 REASONS: Final = {value.code: value for value in list(globals().values()) if isinstance(value, Reason)}

@@ -469,8 +469,11 @@ class ResponseWriter:
                     self._keep_alive = False
                 if missing is not None:
                     raise self._broken(exchange, missing)
+                self._finished(exchange)
+                self._raw = None  # an idle connection keeps nothing of it
+                return
         elif writing is _W_HEAD:
-            self._explain(_reasons.NO_ANSWER, "No answer to %s", summary(exchange))
+            self.explain(_reasons.NO_ANSWER, "No answer to %s", summary(exchange))
             self._apologize(exchange, 500, "Internal Server Error")
             raise HTTPOutputError("finished without a response")
         elif writing is _W_UPGRADE:
@@ -507,7 +510,7 @@ class ResponseWriter:
     def _upgrade_missed(self) -> None:
         missed, self._upgrading = self._upgrading, None
         if missed is not None and self._writing is _W_UPGRADE:
-            self._explain(_reasons.NOT_UPGRADED, "Nobody took the connection after %s was upgraded", summary(missed))
+            self.explain(_reasons.NOT_UPGRADED, "Nobody took the connection after %s was upgraded", summary(missed))
             self._writing = _W_DONE
             self._end()
 
@@ -536,7 +539,7 @@ class ResponseWriter:
 
     # -- when it goes wrong -----------------------------------------------------------------------------------------
 
-    def _explain(self, reason: _reasons.Reason, message: str, *args: object) -> None:
+    def explain(self, reason: _reasons.Reason, message: str, *args: object) -> None:
         """A request is refused or cut, or the connection is: say why, in one record, and count it.
 
         Whatever is noted ends the connection, so there is one reason at most.
@@ -558,7 +561,7 @@ class ResponseWriter:
 
     def _broken(self, exchange: ServerRequest, fact: str) -> HTTPOutputError:
         """Cut a response that isn't what its head promised; returns what to raise."""
-        self._explain(_reasons.ANSWER_FRAMING, "Cut the answer to %s: %s", summary(exchange), fact)
+        self.explain(_reasons.ANSWER_FRAMING, "Cut the answer to %s: %s", summary(exchange), fact)
         self._cut(exchange)
         return HTTPOutputError(fact)
 
@@ -572,7 +575,7 @@ class ResponseWriter:
         answering = self.answering(exchange)
         if isinstance(error, HTTPInputError):
             if answering:
-                self._explain(error.reason, "Malformed HTTP message from %s: %s", self.context, error)
+                self.explain(error.reason, "Malformed HTTP message from %s: %s", self.context, error)
             else:
                 gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
             status, message = error.status, error.public
@@ -602,13 +605,11 @@ class ResponseWriter:
     def abandon(self, exchange: ServerRequest) -> None:
         """The handler was cancelled: its client can only be told by the end of the connection."""
         if self.answering(exchange):
-            self._explain(_reasons.HANDLER_CANCELLED, "Handler was cancelled: %s", summary(exchange))
+            self.explain(_reasons.HANDLER_CANCELLED, "Handler was cancelled: %s", summary(exchange))
             self._cut(exchange)
 
     def give_up(self, exchange: ServerRequest) -> None:
-        """The handler takes too long: ``503`` if nothing has gone out, a cut connection else."""
-        if not self.answering(exchange):
-            return
+        """The handler, whose exchange is in progress, takes too long: ``503`` if nothing has gone out, else a cut."""
         if self._writing is _W_HEAD:
             self._apologize(exchange, 503, "Service Unavailable")
         else:

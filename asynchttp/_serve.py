@@ -4,7 +4,8 @@ How this works
 ==============
 ::
 
-    signal ─► handler ─► the loop: Service.end() ─► server.shutdown() ─► the loop ends ─► exit code
+    handler.startup() ─► accept ─► …
+    signal ─► the loop: Service.end() ─► server.shutdown() ─► handler.shutdown() ─► the loop ends ─► exit code
 
 Signal handlers are plain ones and stay for good: the loop's own would be gone while it closes, and while the
 interpreter waits at exit for a thread that doesn't end. So the second signal ends the process whatever it waits for.
@@ -22,7 +23,9 @@ from types import FrameType
 from typing import Any
 
 from asynchttp import _loops
-from asynchttp._failure import FAILED, USAGE, Failure
+from asynchttp._crewserver import before_the_end
+from asynchttp._dispatch import Starter
+from asynchttp._failure import APPLICATION_FAILED, FAILED, USAGE, Failure
 from asynchttp._notify import Notifier
 from asynchttp._worker import Worker, reopen_log_files
 from asynchttp.httpserver import HTTPServer
@@ -90,12 +93,14 @@ class Service:
         self._end: asyncio.Task[None] | None = None
 
     def run(self) -> int:
-        """Serve until a signal comes; returns the exit code."""
+        """Serve until a signal comes; returns the exit code.
+
+        Raises: :exc:`Failure` if the application can't start up.
+        """
         with asyncio.Runner(loop_factory=_loops.new_asyncio_loop) as runner:
             self._loop = runner.get_loop()
             self._take_signals()
-            runner.run(self._serve())
-        return 0
+            return runner.run(self._serve())
 
     def _take_signals(self) -> None:
         handlers: dict[str, Callable[[], object]] = {
@@ -160,7 +165,14 @@ class Service:
         if self._server.connections and left > 0:
             gen_log.info("Stopping when %d connections have ended, or in %g s", self._server.connections, left)
 
-    async def _serve(self) -> None:
+    async def _serve(self) -> int:
+        starting = self._loop.create_task(_start_up(self._server))
+        told = self._loop.create_task(self._ended.wait())
+        await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():  # a signal came first
+            starting.cancel()
+            return 0
+        starting.result()
         self._server.add_sockets(self._sockets)
         admin = HTTPServer(self._server.admin())
         admin.add_sockets(self._admin_sockets)
@@ -169,8 +181,10 @@ class Service:
         self._on_ready()
         await self._ended.wait()
         await self._server.close_all_connections()
+        cleaned = await _clean_up(self._server)
         # Until here it said that the server isn't ready.
         await admin.shutdown(0)
+        return 0 if cleaned else FAILED
 
     def _beat(self, period: float) -> None:
         self._notifier.alive()
@@ -184,12 +198,44 @@ async def serve_as_worker(
 
     Args:
         admin_sockets: shared by all workers: whichever answers shows the figures of all.
+
+    Raises: :exc:`Failure` if the application can't start up.
     """
+    await _start_up(server)
     server.add_sockets(sockets)
+    before_the_end(lambda: _clean_up(server))
     if admin_sockets:
         admin = HTTPServer(server.admin(server.publish(worker)))
         admin.add_sockets(admin_sockets)
     await asyncio.get_running_loop().create_future()
+
+
+async def _start_up(server: HTTPServer) -> None:
+    """Start the application up, if it wants to know.  Raises: :exc:`Failure` with what it says."""
+    handler = server.request_callback
+    if isinstance(handler, Starter):
+        try:
+            await handler.startup()
+        except Exception as error:
+            raise Failure(_in_one_line(str(error) or repr(error)), APPLICATION_FAILED) from error
+
+
+def _in_one_line(message: str) -> str:
+    """Starlette, for one, says a whole traceback: what counts is how it ends."""
+    before, traceback_begins, rest = message.strip().partition("Traceback (most recent call last):")
+    return before + rest.splitlines()[-1] if traceback_begins and rest else message
+
+
+async def _clean_up(server: HTTPServer) -> bool:
+    """Let the application clean up; whether it could.  What went wrong is logged."""
+    handler = server.request_callback
+    if isinstance(handler, Starter):
+        try:
+            await handler.shutdown()
+        except Exception as error:
+            gen_log.error("%s", error, exc_info=error.__cause__)
+            return False
+    return True
 
 
 def _log_stacks(frame: FrameType | None) -> None:

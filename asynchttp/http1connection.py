@@ -12,8 +12,9 @@ How this works
 *States.*  ``_reading`` and ``_writing`` are the two states of :mod:`asynchttp._h1.states`. A request is started when
 its head and body are complete; its answer may come at once or at any later time.
 
-*Writing* and *bodies* are the other parts of the same object: :class:`asynchttp._response.ResponseWriter` and
-:class:`asynchttp._request_body.RequestBodyReader`.
+*Writing*, *bodies* and *what comes from outside*, such as time, are the other parts of the same object:
+:class:`asynchttp._response.ResponseWriter`, :class:`asynchttp._request_body.RequestBodyReader` and
+:class:`asynchttp._watched.WatchedConnection`.
 
 *Bounds.*  ``_input`` holds at most one head, or ``chunk_size`` and one delivery; then reading pauses. Nothing is parsed
 ahead of an unfinished exchange. Sixteen pipelined requests in a turn, then others have theirs.
@@ -27,8 +28,6 @@ What must never happen: an octet of one exchange in the response of another; a h
 whole and valid; two requests of one connection in progress.
 """
 
-import asyncio
-import enum
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
@@ -41,42 +40,24 @@ from asynchttp._driven import DrivenConnection, ServesOne
 from asynchttp._exchange import Exchange, ServerRequest
 from asynchttp._h1 import abnf, serializer
 from asynchttp._h1 import head as h1_head
-from asynchttp._h1.errors import HTTPInputError, RequestTimeoutError
+from asynchttp._h1.errors import HTTPInputError
 from asynchttp._h1.states import Reading, Writing
 from asynchttp._interfaces import HTTPServerConnectionDelegate
 from asynchttp._parameters import HTTP1ConnectionParameters
-from asynchttp._request_body import RequestBodyReader
-from asynchttp._response import summary
 from asynchttp._sweep import Sweep
-from asynchttp._tls import handshake_was_cut_off
+from asynchttp._watched import HEAD_SAMPLE, NO_PAUSE, Pause, WatchedConnection
 from asynchttp.iostream import IOStream, StreamClosedError
 
 __all__ = ["Exchange", "HTTP1Connection", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
 
 #: Pipelined requests that one connection gets answered before other connections have their turn.
 _REQUESTS_PER_TURN: Final = 16
-#: Seconds after which a half-closed peer counts as gone: long enough for ``printf … | nc`` to get its answer.
-_HALF_CLOSED_GRACE: Final = 1.0
-#: Octets of a refused head that are kept to tell what it was.
-_HEAD_SAMPLE: Final = 256
 
 _R_HEAD, _R_BODY, _R_DONE, _R_TUNNEL, _R_LINGER, _R_CLOSED, _R_DRAIN = Reading
 _W_HEAD, _W_DONE, _W_CLOSED = Writing.HEAD, Writing.DONE, Writing.CLOSED
 
 
-class Pause(enum.Flag):
-    """Why a connection doesn't read."""
-
-    PIPELINE = enum.auto()
-    """requests wait behind an unfinished one"""
-    WRITE = enum.auto()
-    """the client doesn't read what we send"""
-
-
-_NO_PAUSE: Final = Pause(0)
-
-
-class HTTP1ServerConnection(RequestBodyReader):
+class HTTP1ServerConnection(WatchedConnection):
     """The server's side of one connection.
 
     Args:
@@ -94,15 +75,12 @@ class HTTP1ServerConnection(RequestBodyReader):
         "_eof_since",
         "_input",
         "_linger_left",
-        "_memo",
         "_memo_octets",
         "_memo_size",
         "_on_close",
-        "_pauses",
         "_position",
         "_running",
         "_searched",
-        "_stalled_since",
     )
 
     def __init__(
@@ -114,7 +92,6 @@ class HTTP1ServerConnection(RequestBodyReader):
         params = params or HTTP1ConnectionParameters()
         super().__init__(stream, params, context_of(stream, context))
         self._on_close: Callable[[HTTP1ServerConnection], object]
-        self._pauses = _NO_PAUSE
         self._eof_since: float | None = None
         # Octets that wait, from _position on: a packet whose first requests were served, as it came; or a bytearray
         # that grows. While nothing else is in the way: the beginning of a head, of which _searched octets hold no end.
@@ -123,12 +100,9 @@ class HTTP1ServerConnection(RequestBodyReader):
         self._searched = 0
         # A turn of the loop is arranged in which _input is looked at again.
         self._continuing = False
-        # The previous tail of this connection, and its octets: equal octets need no parsing.
-        self._memo: h1_head.Tail | None = None
+        # The octets of _memo: equal octets need no parsing.
         self._memo_octets = b"\0"
         self._memo_size = 1
-        # Since when the client has taken nothing of what is written.
-        self._stalled_since = 0.0
         self._linger_left = params.linger_size
 
     def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
@@ -167,7 +141,7 @@ class HTTP1ServerConnection(RequestBodyReader):
     # -- input -----------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._reading is not _R_HEAD or self._input or self._pauses is not _NO_PAUSE:
+        if self._reading is not _R_HEAD or self._input or self._pauses is not NO_PAUSE:
             self._data_between(data)
         else:
             self._consume(data, 0)
@@ -189,7 +163,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                     self._consume(data, position)
         elif self._reading is not _R_CLOSED:
             buffer = self._append(data)
-            if self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE:
+            if self._reading is _R_HEAD and not self._continuing and self._pauses is NO_PAUSE:
                 self._continue_head(buffer)
             elif len(buffer) > self.params.chunk_size:
                 self._pause(Pause.PIPELINE)
@@ -350,7 +324,7 @@ class HTTP1ServerConnection(RequestBodyReader):
                 if position == size:
                     break
                 requests += 1
-                blocked = self._pauses is not _NO_PAUSE and Pause.WRITE in self._pauses
+                blocked = self._pauses is not NO_PAUSE and Pause.WRITE in self._pauses
                 if blocked or requests == _REQUESTS_PER_TURN:
                     self._keep(data, position)
                     if not blocked:
@@ -401,12 +375,12 @@ class HTTP1ServerConnection(RequestBodyReader):
                     self._searched = len(self._input)
                     self._since = self._sweep.now
                 return
-        self._refuse(error, head=data[position : position + _HEAD_SAMPLE])
+        self._refuse(error, head=data[position : position + HEAD_SAMPLE])
 
     def eof_received(self) -> None:
         """The client won't send any more. A complete request still gets its answer."""
         self._eof_since = self._sweep.now
-        if self._body_cut() or (self._reading is _R_HEAD and not self._continuing and self._pauses is _NO_PAUSE):
+        if self._body_cut() or (self._reading is _R_HEAD and not self._continuing and self._pauses is NO_PAUSE):
             self._end()  # between requests; or a premature end: the handler doesn't run
         elif self._reading is _R_LINGER and not self.stream.writing():
             self.stream.close()
@@ -442,106 +416,6 @@ class HTTP1ServerConnection(RequestBodyReader):
             running, self._running = self._running, None
             if (task := running.get(exchange)) is not None:
                 task.cancel()
-
-    # -- pausing and time ------------------------------------------------------------------------------------------
-
-    def _pause(self, reason: Pause) -> None:
-        # Invariant: the stream is paused exactly while there is a reason.
-        if not self._pauses:
-            self.stream.pause_reading()
-        self._pauses |= reason
-
-    def _unpause(self, reason: Pause) -> None:
-        if self._pauses & reason:
-            self._pauses &= ~reason
-            if not self._pauses:
-                self.stream.resume_reading()
-
-    def pause_writing(self) -> None:
-        self._stalled_size = -1  # not known yet: the next tick will count as progress
-        self._stalled_since = self._sweep.now
-        self._pause(Pause.WRITE)
-
-    def resume_writing(self) -> None:
-        waiters, self._write_waiters = self._write_waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._unpause(Pause.WRITE)
-        if self._reading is _R_HEAD:
-            self._since = self._sweep.now
-            self._continue_later()
-        elif self._reading is _R_LINGER:
-            self._since = self._sweep.now
-            if self._eof_since is not None or not self.stream.send_eof():
-                self.stream.close()
-
-    def check_time(self, now: float) -> None:
-        """Called by the sweep: has a deadline passed?"""
-        params = self.params
-        # `_since` may lag behind by one period: no deadline comes early.
-        elapsed = now - self._since - self._sweep.period
-        if self._pauses is not _NO_PAUSE and self._pauses & Pause.WRITE:
-            waiting = self.stream.write_buffer_size() + _peerwatch.unacknowledged(self.stream.socket)
-            if waiting != self._stalled_size:
-                self._stalled_size = waiting
-                self._stalled_since = now
-            elif now - self._stalled_since - self._sweep.period > params.write_timeout:
-                record = "Timeout writing to %s: no progress for %s s"
-                self._explain(_reasons.WRITE_TIMEOUT, record, self.context, params.write_timeout)
-                self.stream.close()
-        elif self._reading is _R_HEAD:
-            if self._input:
-                if elapsed > params.header_timeout:
-                    error = RequestTimeoutError(f"request head not complete after {params.header_timeout} s")
-                    self._refuse(error, head=self._input[:_HEAD_SAMPLE])
-            elif elapsed > params.idle_connection_timeout or (self._memo is None and elapsed > params.header_timeout):
-                self._explain_silence()
-                self.stream.close()
-        elif self._reading is _R_BODY:
-            if self._body_timeout is not None and elapsed > self._body_timeout:
-                fact = f"request body not complete after {self._body_timeout} s"
-                error = RequestTimeoutError(fact, reason=_reasons.BODY_TIMEOUT)
-                self._refuse(error, "Timeout reading body from %s: %s")
-        elif self._reading is _R_LINGER:
-            if elapsed > params.linger_timeout:
-                self.stream.close()
-        elif self._reading is _R_DRAIN:
-            if elapsed > params.header_timeout:
-                self.stream.close()
-        elif self._eof_since is not None and now - self._eof_since > _HALF_CLOSED_GRACE:
-            self._client_left(self._exchange)
-            self.stream.peer_has_gone()
-            if _peerwatch.lost(self.stream.socket):
-                self.stream.close()
-
-    def in_flight(self) -> bool:
-        """Whether a request is being received or answered."""
-        return self._exchange is not None or self._head_request is not None
-
-    # -- the end of the server -------------------------------------------------------------------------------------
-
-    @property
-    def draining(self) -> "asyncio.Event":
-        """Set when the server begins to end."""
-        return self._sweep.draining
-
-    def last_exchange(self, params: HTTP1ConnectionParameters) -> None:
-        """Go on by ``params``, which allow no keep-alive: the next response that begins is the last."""
-        self.params = params
-        if self._writing is _W_HEAD:
-            self._keep_alive = False
-        self._raw_memo_size = -1  # a raw response has to be looked at, to tell in it that it is the last
-
-    def waiting_since(self) -> float | None:
-        """Since when nothing has come of a next request, by the sweep's clock; ``None``: something is in progress."""
-        if self._reading is _R_HEAD and not self._input and self._pauses is _NO_PAUSE:
-            return self._since
-        return None
-
-    def octets_wait(self) -> bool:
-        """Whether the kernel holds octets of the client that weren't read yet."""
-        return _peerwatch.unread(self.stream.socket) > 0
 
     # -- the end of an exchange ------------------------------------------------------------------------------------
 
@@ -592,7 +466,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         head: bytes | bytearray = b"",
     ) -> None:
         """Answer a message that breaks the rules, and close.  ``head`` is its beginning, if that was refused."""
-        self._explain(error.reason, record, self.context, error)
+        self.explain(error.reason, record, self.context, error)
         request = self._exchange or self._head_request
         method = request.method or "" if request is not None else head[:5].decode("latin-1").partition(" ")[0]
         if self._exchange is None or self._writing is _W_HEAD:  # else the handler is answering already: cut it
@@ -606,45 +480,6 @@ class HTTP1ServerConnection(RequestBodyReader):
             self._flush()
             self._end()
 
-    def _explain_silence(self) -> None:
-        """Nothing has come for too long."""
-        if self.stream.handshaking():
-            self._explain(_reasons.TLS_TIMEOUT, "Timeout of the TLS handshake with %s", self.context)
-        elif self._memo is None:
-            self._explain(_reasons.SILENT_TIMEOUT, "Timeout waiting for a request of %s", self.context)
-        else:
-            self._explain(_reasons.IDLE_TIMEOUT, "Closed an idle connection of %s", self.context)
-
-    def _explain_loss(self, error: BaseException | None = None) -> None:
-        """The connection ends, or the client's side of it: was anybody waiting for something?"""
-        request = self._exchange or self._head_request
-        if request is None:
-            self._explain_loss_between_requests(error)
-        elif not self.stream.peer_closed():
-            self._explain(_reasons.CLOSED, "Closed the connection before the end of %s", summary(request))
-        elif self._reading is _R_BODY:
-            self._explain(_reasons.LEFT_IN_BODY, "Client left in the body of its request: %s", summary(request))
-        elif self._writing is _W_HEAD:
-            self._explain(_reasons.LEFT_BEFORE_ANSWER, "Client left before its answer: %s", summary(request))
-        else:
-            self._explain(_reasons.LEFT_IN_ANSWER, "Client left in the middle of its answer: %s", summary(request))
-
-    def _explain_loss_between_requests(self, error: BaseException | None) -> None:
-        if self._reading is _R_HEAD and self._input:
-            if self.stream.peer_closed():
-                self._explain(_reasons.LEFT_IN_HEAD, "Client left in the head of a request: %s", self.context)
-            else:
-                self._explain(_reasons.CLOSED, "Closed the connection in the head of a request: %s", self.context)
-        elif self._pauses & Pause.WRITE:
-            self._explain(_reasons.LEFT_IN_ANSWER, "Client left without all of its answer: %s", self.context)
-        elif error is not None and self.stream.handshaking():
-            if isinstance(error, TimeoutError):
-                self._explain_silence()
-            elif handshake_was_cut_off(error):
-                self._explain(_reasons.TLS_CUT_OFF, "Client left in the TLS handshake: %s", self.context)
-            else:
-                self._count(_reasons.TLS_FAILED)  # the stream has said what was wrong
-
     def detach(self, exchange: ServerRequest) -> IOStream:
         """Leave HTTP: the stream is the caller's, with what arrived behind the request."""
         if exchange is not self._upgrading and not self._claim(exchange):
@@ -657,7 +492,7 @@ class HTTP1ServerConnection(RequestBodyReader):
         self._writing = _W_CLOSED
         self._drop_input()
         self._sweep.discard(self)
-        self._pauses = _NO_PAUSE
+        self._pauses = NO_PAUSE
         self._receiver = None
         self.stream.release_consumer(rest)
         self._on_close(self)

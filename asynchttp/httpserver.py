@@ -441,7 +441,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         for arriving in list(self._arriving):
             arriving.close()
         for connection in list(self._connections):
-            connection.stream.close()
+            connection.cut()
 
     async def close_all_connections(self) -> None:
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""

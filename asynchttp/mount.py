@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from asynchttp import _dispatch
-from asynchttp._dispatch import Run, Start, Starter
+from asynchttp._dispatch import Start, Starter, Style
 from asynchttp._exchange import ServerRequest
 from asynchttp._interfaces import HTTPMessageDelegate
 
@@ -84,13 +84,15 @@ class Mount(Starter):
             if isinstance(handler, Starter) or _dispatch.is_delegate(handler):
                 handler.on_close(server_conn)
 
-    def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
+    def style(self, loop: asyncio.AbstractEventLoop, running: "dict[ServerRequest, asyncio.Task[None]]") -> Style:
+        self.running = running
+        # One dictionary for all: the server's limits and its end look at the tasks of every place.
         places = [
-            (host, prefix, _at_head(_dispatch.style_of(handler, loop, self.running)))
+            (host, prefix, _at_head(_dispatch.style_of(handler, loop, running=running)))
             for host, prefix, handler in self._places
         ]
         hosts = any(host for host, _, _ in places)
-        default: Callable[[ServerRequest], object] = _at_head(_dispatch.style_of(_not_found, loop, self.running))
+        default: Callable[[ServerRequest], object] = _at_head(_dispatch.style_of(_not_found, loop, running=running))
 
         def start(request: ServerRequest) -> None:
             # HOT: once per request.
@@ -103,7 +105,7 @@ class Mount(Starter):
                     return
             default(request)
 
-        return start
+        return Style(start, True, running)
 
 
 def _not_found(request: ServerRequest) -> None:

@@ -89,8 +89,9 @@ class TCPServer:
             flags: ``AI_*`` flags for ``getaddrinfo``; ``None``: ``AI_PASSIVE``.
             reuse_port: let other processes listen on the same port (``SO_REUSEPORT``).
 
-        Raises: :exc:`OSError` when the port is in use or the address isn't ours.
+        Raises: :exc:`OSError` for a port in use, an address that isn't ours, a broken file of ``ssl_options``.
         """
+        self._read_certificates()  # before there is anything to close
         self.add_sockets(self._bind(port, address, family, backlog, flags, reuse_port))
 
     def bind(
@@ -177,8 +178,13 @@ class TCPServer:
                 replace_finished=False,
             )
             self._pending = process.fork_crew(supervisor).sockets
-        sockets, self._pending = self._pending, []
-        self.add_sockets(sockets)
+        self.add_sockets(self._pending)  # if this raises, they are still there for stop()
+        self._pending = []
+
+    def _read_certificates(self) -> None:
+        if self.ssl_options is not None and self._ssl_context is None:
+            self._certificates = Certificates(self.ssl_options, self._alpn)
+            self._ssl_context = self._certificates.context
 
     def _take_listeners_back(self) -> None:
         """Undo ``listen``, which many programs call before ``start(n)``: each child accepts on a loop of its own."""
@@ -193,9 +199,7 @@ class TCPServer:
         """Accept on listening sockets, which become the server's own."""
         if self.io_loop is None:
             self.io_loop = IOLoop.current()
-        if self.ssl_options is not None and self._ssl_context is None:
-            self._certificates = Certificates(self.ssl_options, self._alpn)
-            self._ssl_context = self._certificates.context
+        self._read_certificates()
         for sock in sockets:
             fd = sock.fileno()
             self._sockets[fd] = sock

@@ -169,14 +169,17 @@ class NullContext:
     """
 
     def __init__(self) -> None:
-        self._tokens: list[Token[tuple[_Context, ...]]] = []
+        self._tokens: list[Token[tuple[_Context, ...]] | None] = []
 
     def __enter__(self) -> Self:
-        self._tokens.append(_contexts.set(()))
+        # Where there is none nothing is set: what is called later would keep its own copy of that.
+        self._tokens.append(_contexts.set(()) if _contexts.get() else None)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        _contexts.reset(self._tokens.pop())
+        token = self._tokens.pop()
+        if token is not None:
+            _contexts.reset(token)
 
 
 def _call_inside(contexts: tuple[_Context, ...], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

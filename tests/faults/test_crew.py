@@ -41,10 +41,10 @@ async def test_spread_and_losses(loop_name: str, listeners: str) -> None:
         counts = sorted((await spread(crew, 200)).values(), reverse=True)
         async with Load(crew.port, keep_alive=0, single=12) as load:
             for number in range(6):
-                await load.reach(100)
+                await load.reach(40)
                 os.kill(crew.pids()[number], signal.SIGKILL)
                 await crew.started(5 + number)
-            await load.reach(100)
+            await load.reach(40)
         print(f"{loop_name} {listeners}: {counts}; lost {len(load.lost)} of {load.served}")
         if listeners == "per-worker":
             assert len(counts) == 4
@@ -141,11 +141,11 @@ async def test_sighup_replaces_all_and_loses_no_request(loop_name: str, listener
     with start_crew(loop_name, 3, start={"listeners": listeners}) as crew:
         first = await crew.started()
         async with Load(crew.port, targets=("/pid", "/raw")) as load:
-            await load.reach(100)
+            await load.reach(50)
             crew.process.send_signal(signal.SIGHUP)
             await crew.started(6)
             await wait_until(lambda: not any(map(alive, first)))
-            await load.reach(100)
+            await load.reach(50)
         assert load.lost == []
         places = [place for place, _, _ in crew.born()]
         assert sorted(places[3:]) == [0, 1, 2]
@@ -168,13 +168,13 @@ async def test_broken_release_does_not_replace_what_works(loop_name: str, tmp_pa
                 crew.process.send_signal(signal.SIGHUP)
                 await wait_until(lambda births=births: crew.process.stdout.count("born ") > births)
                 await wait_until(lambda births=births: crew.process.stdout.count("event died") > births - 2)
-            await load.reach(100)
+            await load.reach(50)
             assert all(map(alive, first))
             fail.write_text("")
             crew.process.send_signal(signal.SIGHUP)
             await crew.started(4)
             await wait_until(lambda: not any(map(alive, first)))
-            await load.reach(100)
+            await load.reach(50)
         assert load.lost == []
         assert "before it was ready to replace" in crew.process.stderr
         crew.process.send_signal(signal.SIGTERM)
@@ -189,15 +189,15 @@ async def test_sigttin_and_sigttou_change_the_number(loop_name: str) -> None:
             await load.reach(50)
             crew.process.send_signal(signal.SIGTTIN)
             third = (await crew.started(3))[-1]
-            await load.reach(100)
+            await load.reach(50)
             oldest = min(first, key=lambda pid: next(born for _, p, born in crew.born() if p == pid))
             crew.process.send_signal(signal.SIGTTOU)
             await wait_until(lambda: not all(map(alive, first)))
             assert alive(third)
-            await load.reach(200)
+            await load.reach(60)
             crew.process.send_signal(signal.SIGTTOU)
             await wait_until(lambda: sum(map(alive, crew.pids())) == 1)
-            await load.reach(200)
+            await load.reach(60)
             assert alive(third)
             crew.process.send_signal(signal.SIGTTOU)  # the last one stays
             await load.reach(50)
@@ -218,8 +218,8 @@ async def test_stuck_worker_is_found_and_replaced(loop_name: str) -> None:
             await crew.started(3)
             assert 0.7 < time.monotonic() - started < 5
         assert sum(map(alive, first)) == 1
-        assert "has given no sign of life for 1.0 s" in crew.process.stderr
-        assert "in handle" in crew.process.stderr  # its stack
+        crew.process.wait_for_line("has given no sign of life for 1.0 s", "stderr")
+        crew.process.wait_for_line("in handle", "stderr")  # its stack
         crew.process.send_signal(signal.SIGTERM)
         await crew.ended(0)
 
@@ -229,7 +229,7 @@ async def test_busy_worker_is_not_stuck(loop_name: str) -> None:
     with start_crew(loop_name, 2, start={"worker_timeout": 1.0}) as crew:
         await crew.started()
         async with Load(crew.port, keep_alive=4, single=0, targets=("/block?v=0.2",)) as load:
-            await load.reach(30)
+            await load.reach(16)
         assert len(crew.pids()) == 2
         crew.process.send_signal(signal.SIGTERM)
         await crew.ended(0)
@@ -241,7 +241,7 @@ async def test_sigquit_ends_at_once_with_all_stacks(loop_name: str) -> None:
         await crew.started()
         async with await crew.connect() as client:
             await client.send(b"GET /block?v=60 HTTP/1.1\r\nHost: test\r\n\r\n")
-            await asyncio.sleep(0.3)
+            crew.process.wait_for_line("^blocking$")
             started = time.monotonic()
             crew.process.send_signal(signal.SIGQUIT)
             await crew.ended(0)
@@ -260,7 +260,7 @@ async def test_sigusr1_opens_the_log_again(loop_name: str, tmp_path: pathlib.Pat
         async with Load(crew.port, targets=("/log",)) as load:
             await wait_until(log.exists)
             before = load.served
-            await load.reach(100)
+            await load.reach(50)
         assert load.lost == []
         await wait_until(lambda: log.read_text().count("logged by") >= load.served - before)
         size = rotated.stat().st_size
@@ -297,7 +297,7 @@ async def test_worker_that_gets_sigterm_alone_is_replaced_first(loop_name: str) 
             os.kill(first[0], signal.SIGTERM)
             await crew.started(3)
             await wait_until(lambda: not alive(first[0]))
-            await load.reach(100)
+            await load.reach(50)
         assert load.lost == []
         crew.process.send_signal(signal.SIGTERM)
         await crew.ended(0)

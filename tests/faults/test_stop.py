@@ -49,7 +49,7 @@ async def test_programs_of_each_shape_end_with_0(loop_name: str, shape: str) -> 
     with start_crew(loop_name, 2, **options) as crew:
         await crew.started()
         async with await crew.connect() as client:
-            await client.send(b"GET /sleep?v=0.5 HTTP/1.1\r\nHost: test\r\n\r\n")
+            await client.send(b"GET /sleep?v=1 HTTP/1.1\r\nHost: test\r\n\r\n")
             crew.process.wait_for_line("^sleeping$")
             crew.process.send_signal(signal.SIGINT if shape == "ioloop" else signal.SIGTERM)
             response = await client.read_response()
@@ -129,8 +129,9 @@ async def test_second_signal_cuts(loop_name: str, first: signal.Signals) -> None
         await crew.started()
         async with await crew.connect() as client, await crew.connect() as other:
             await client.send(b"GET /sleep?v=30 HTTP/1.1\r\nHost: test\r\n\r\n")
-            await other.send(b"GET /block?v=30 HTTP/1.1\r\nHost: test\r\n\r\n")
             crew.process.wait_for_line("^sleeping$")
+            await other.send(b"GET /block?v=30 HTTP/1.1\r\nHost: test\r\n\r\n")
+            crew.process.wait_for_line("^blocking$")
             crew.process.send_signal(first)
             await wait_until(lambda: not _accepts(crew.port))
             started = time.monotonic()
@@ -195,5 +196,10 @@ async def test_nothing_to_complain_about_in_development_mode(loop_name: str, wor
             await load.all_refused()
         await crew.ended(0)
         assert load.lost == []
-        complaints = [line for line in crew.process.stderr.splitlines() if not line.startswith("Executing ")]
-        assert complaints == []
+        lines = crew.process.stderr.splitlines()
+        slow = [line for line in lines if line.startswith("Executing ")]
+        assert [line for line in lines if line not in slow] == []
+        # asyncio tells of callbacks above 100 ms; a process that the machine doesn't let run is slow now and then, too.
+        times = [float(line.split()[-2]) for line in slow]
+        assert len(times) <= 3, slow
+        assert max(times, default=0.0) < 0.5, slow

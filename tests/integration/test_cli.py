@@ -35,7 +35,7 @@ def test_stops_cleanly_with_an_idle_connection_and_a_request_in_progress(app_dir
             assert idle.recv(65536).endswith(b"hello")
             busy.sendall(b"GET / HTTP/1.1\r\nHo")
             assert process.stop(signal.SIGTERM) == 0
-            assert re.fullmatch(r".* INFO asynchttp.general: Closed the connection in the head.*\n", process.stderr)
+            assert re.fullmatch(r".* WARNING asynchttp.general: Cut at the end of the server.*\n", process.stderr)
 
 
 def test_second_signal_ends_it_whatever_it_waits_for(app_dir: pathlib.Path, loop_name: str) -> None:

@@ -145,3 +145,16 @@ def test_health_path_beside_a_tornado_application(app_dir: pathlib.Path) -> None
         port = process.wait_for_port()
         assert get(port) == (200, b"tornado")
         assert get(port, "/healthz")[0] == 200
+
+
+def test_log_as_json(app_dir: pathlib.Path) -> None:
+    with serve(app_dir, "app:broken", "--log-format", "json") as process:
+        assert get(process.wait_for_port())[0] == 500
+        line = process.wait_for_line(r"^\{.*\}$", "stderr")[0]
+        fields = json.loads(line)
+        assert (fields["logger"], fields["level"], fields["reason"]) == (
+            "asynchttp.application",
+            "ERROR",
+            "handler_failed",
+        )
+        assert fields["exception"].endswith("LookupError: nothing there")

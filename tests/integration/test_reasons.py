@@ -215,6 +215,47 @@ async def write_timeout(play: Any) -> None:
         scene.check("write_timeout")
 
 
+async def handler_timeout(play: Any) -> None:
+    kept: list[Any] = []
+    async with play(kept.append, handler_timeout=5.0) as scene, await scene.connect() as client:
+        await client.send(HEAD + b"\r\n")
+        await until(lambda: kept)
+        scene.clock.advance_past(5)
+        response = await client.read_response()
+        assert (response.status, response.has_token("Connection", "close")) == (503, True)
+        assert await client.read_to_end() == b""
+        scene.check("handler_timeout")
+        assert str((await scene.ends.first()).reason) == "handler_timeout"
+
+
+async def overloaded(play: Any) -> None:
+    kept: list[Any] = []
+    async with play(kept.append, limit_concurrency=1) as scene, await scene.connect() as client:
+        await client.send(HEAD + b"\r\n")
+        await until(lambda: kept)
+        async with await scene.connect() as other:
+            await other.send(HEAD + b"\r\n")
+            response = await other.read_response()
+            assert (response.status, response.has_token("Connection", "close")) == (503, True)
+            assert await other.read_to_end() == b""
+        scene.check("overloaded")
+        assert ((await scene.ends.first()).status, str(scene.ends.outcomes[0].reason)) == (503, "overloaded")
+        kept[0].respond(b"hello")
+        assert (await client.read_response()).status == 200
+
+
+async def shutdown(play: Any) -> None:
+    kept: list[Any] = []
+    async with play(kept.append) as scene, await scene.connect() as client:
+        async with await scene.connect():  # that nobody sends anything on this one is no reason
+            await client.send(HEAD + b"\r\n")
+            await until(lambda: kept)
+            await scene.server.shutdown(0)
+        assert await client.read_to_end() == b""
+        scene.check("shutdown")
+        assert ((await scene.ends.first()).status, str(scene.ends.outcomes[0].reason)) == (None, "shutdown")
+
+
 async def tls_failed(play: Any) -> None:
     async with play(ssl_options=server_context()) as scene, await scene.connect() as client:
         await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -363,6 +404,7 @@ DRAMAS: dict[str, Callable[..., Awaitable[None]]] = {
         silent_timeout,
         idle_timeout,
         write_timeout,
+        overloaded,
         tls_cut_off,
         tls_timeout,
         left_in_head,
@@ -374,6 +416,8 @@ DRAMAS: dict[str, Callable[..., Awaitable[None]]] = {
         closed,
     )
 }
+#: What an operator should see: a warning each.
+WARNINGS: dict[str, Callable[..., Awaitable[None]]] = {drama.__name__: drama for drama in (handler_timeout, shutdown)}
 FAILURES: dict[str, Callable[..., Awaitable[None]]] = {
     drama.__name__: drama for drama in (handler_failed, no_answer, answer_framing)
 }
@@ -382,6 +426,12 @@ FAILURES: dict[str, Callable[..., Awaitable[None]]] = {
 @pytest.mark.parametrize("code", DRAMAS)
 async def test_what_ends_badly(code: str, play: Any) -> None:
     await DRAMAS[code](play)
+
+
+@pytest.mark.parametrize("code", WARNINGS)
+async def test_what_an_operator_should_see(code: str, play: Any, expect_log: Any) -> None:
+    expect_log("asynchttp.general", code, level=logging.WARNING, count=1)
+    await WARNINGS[code](play)
 
 
 @pytest.mark.parametrize("code", FAILURES)
@@ -397,7 +447,10 @@ async def test_failed_tls_handshake(play: Any, expect_log: Any) -> None:
 async def test_every_reason_is_tried() -> None:
     # in test_proxy_protocol.py
     before_http = {"proxy_header", "proxy_header_timeout", "left_in_proxy_header"}
-    assert REFUSED.keys() | DRAMAS.keys() | FAILURES.keys() | {"tls_failed"} | before_http == REASONS.keys()
+    assert (
+        REFUSED.keys() | DRAMAS.keys() | WARNINGS.keys() | FAILURES.keys() | {"tls_failed"} | before_http
+        == REASONS.keys()
+    )
 
 
 async def test_decompressed_body_that_is_too_large(play: Any) -> None:

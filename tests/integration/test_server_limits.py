@@ -1,6 +1,7 @@
 """Limits over all connections of a server, the time of a handler, and the end of a server inside one process."""
 
 import asyncio
+import logging
 import socket
 from typing import Any
 
@@ -88,9 +89,12 @@ async def test_requests_beyond_the_limit_are_refused_with_503() -> None:
         refused = await clients[2].request(build_request())
         assert (refused.status, refused.header("Retry-After"), refused.body) == (503, "1", b"")
         assert len(held.requests) == 2
+        assert await clients[2].read_to_end() == b""
         held.answer()
         assert (await clients[0].read_response()).body == b"at last"
-        # There is room again, on the same connection.
+        # There is room again.
+        clients[2].close()
+        clients[2] = await running.connect()
         await clients[2].send(build_request())
         await until(lambda: len(held.requests) == 2)
         held.answer()
@@ -115,15 +119,21 @@ async def test_handler_that_goes_on_after_its_client_left_counts() -> None:
         await all_closed(running.server)
         async with await running.connect() as client:
             assert (await client.request(build_request())).status == 503
-            release.set()
-            await until(lambda: not running.server._style.running)
+        release.set()
+        await until(lambda: not running.server._style.running)
+        async with await running.connect() as client:
             assert (await client.request(build_request())).status == 200
 
 
 # -- handler_timeout -------------------------------------------------------------------------------------------------
 
 
-async def test_slow_coroutine_is_cancelled_and_answered_with_503() -> None:
+def expect_timeout(expect_log: Any) -> None:
+    expect_log("asynchttp.general", "took more than", level=logging.WARNING, count=1)
+
+
+async def test_slow_coroutine_is_cancelled_and_answered_with_503(expect_log: Any) -> None:
+    expect_timeout(expect_log)
     cancelled = asyncio.Event()
 
     async def handle(request: Any) -> bytes:
@@ -147,7 +157,8 @@ async def test_slow_coroutine_is_cancelled_and_answered_with_503() -> None:
         assert await client.read_to_end() == b""
 
 
-async def test_slow_callback_is_answered_with_503() -> None:
+async def test_slow_callback_is_answered_with_503(expect_log: Any) -> None:
+    expect_timeout(expect_log)
     held = Held()
     async with run_server_with_clock(held, handler_timeout=5) as (running, clock), await running.connect() as client:
         await client.send(build_request())
@@ -157,7 +168,8 @@ async def test_slow_callback_is_answered_with_503() -> None:
         assert held.requests[0].finished()
 
 
-async def test_slow_response_is_cut_behind_its_head() -> None:
+async def test_slow_response_is_cut_behind_its_head(expect_log: Any) -> None:
+    expect_timeout(expect_log)
     begun = asyncio.Event()
 
     async def handle(request: Any) -> None:
@@ -186,6 +198,23 @@ async def test_handler_in_time_is_left_alone_and_forgotten() -> None:
         await all_closed(running.server)
         clock.advance(2)
         assert clock.timers == 0
+
+
+async def test_what_a_handler_does_behind_its_response_has_no_limit() -> None:
+    release, ends = asyncio.Event(), []
+
+    async def handle(request: Any) -> None:
+        request.respond(b"answered")
+        await release.wait()
+        ends.append("done")
+
+    async with run_server_with_clock(handle, handler_timeout=5) as (running, clock), await running.connect() as client:
+        await client.send(build_request())
+        assert (await client.read_response()).body == b"answered"
+        clock.advance_past(5)
+        await turns()
+        release.set()
+        await until(lambda: ends)
 
 
 # -- cancel_on_disconnect --------------------------------------------------------------------------------------------
@@ -325,7 +354,8 @@ async def test_shutdown_serves_who_waits_in_the_queue() -> None:
     assert len(recorder.calls) == 50
 
 
-async def test_shutdown_called_again_gives_less_time() -> None:
+async def test_shutdown_called_again_gives_less_time(expect_log: Any) -> None:
+    expect_log("asynchttp.general", "shutdown", level=logging.WARNING, count=1)
     async with run_server(Held()) as running, await running.connect() as client:
         await client.send(build_request())
         await until(lambda: running.server.request_callback.requests)

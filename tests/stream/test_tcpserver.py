@@ -80,6 +80,22 @@ async def refuses(address: Any) -> None:
 # -- ways to listen
 
 
+async def test_broken_certificate_leaves_no_socket_behind(tmp_path: pathlib.Path) -> None:
+    broken = tmp_path / "cert.pem"
+    broken.write_text("nothing")
+    port = free_port()
+    server = Greeter({"certfile": str(broken)})
+    with pytest.raises(OSError, match="TLS files"):
+        server.listen(port, "127.0.0.1")
+    assert server.sockets == []
+    server.bind(port, "127.0.0.1")  # it is free
+    with pytest.raises(OSError, match="TLS files"):
+        server.start()
+    assert len(server.sockets) == 1
+    server.stop()
+    await refuses(("127.0.0.1", port))
+
+
 async def test_listen_may_be_repeated() -> None:
     async with greeter() as server:
         for host in ("127.0.0.1", "localhost"):

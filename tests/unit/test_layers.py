@@ -90,6 +90,7 @@ FLOORS = [
         "_sweep",
         "_tornado",
         "_trust",
+        "_watched",
         "http1connection",
     ],
     # servers
@@ -97,6 +98,7 @@ FLOORS = [
     # adapters and the command line
     [
         "__main__",
+        "_adapters",
         "_alias",
         "_application",
         "_asgi_http",

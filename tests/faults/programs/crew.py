@@ -2,8 +2,9 @@
 
 ``python crew.py '{"workers": 2, "start": {…}, "server": {…}, "loop": "ioloop"}'``
 
-"loop" is who runs the loop: ``ioloop`` or ``asyncio``. "fork": "before" forks with ``fork_processes`` before there is a
-server. "workers": 0 is one process that shuts itself down at SIGTERM. "log": a file for the log.
+"loop" is who runs the loop: ``ioloop`` or ``asyncio``. "fork": "before" forks with ``fork_processes`` before there is
+a server. "workers": 0 is one process that shuts itself down at SIGTERM. "log": a file for the log. "descriptors": how
+many there may be.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -23,6 +25,8 @@ from asynchttp.ioloop import IOLoop
 
 options = json.loads(sys.argv[1])
 workers = options.get("workers", 2)
+if "descriptors" in options:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (options["descriptors"],) * 2)
 
 
 def say(*words):
@@ -70,6 +74,7 @@ async def handle(request):
         request.finish()
         return None
     if path == "/block":
+        say("blocking")
         time.sleep(float(value))  # noqa: ASYNC251 - the fault
     elif path == "/exit":
         os._exit(int(value))
