@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shlex
 import shutil
@@ -16,15 +17,18 @@ import aiohttp
 import pytest
 
 from tests.faults.kit import Load, wait_until
-from tests.support.ports import free_port
 from tests.support.processes import ROOT, Process, start
 
-__all__ = ["EXAMPLES", "Site", "accepting", "ask", "needs", "pids_of", "program", "site_in", "two_ports"]
+__all__ = ["EXAMPLES", "TARGETS", "Site", "accepting", "ask", "needs", "pids_of", "program", "site_in", "two_ports"]
 
 EXAMPLES = ROOT / "examples" / "deploy"
 
 # Where those of an administrator are, which aren't in everybody's PATH.
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+
+#: Of a load: one that tells its process, and one that a fault may hit in its middle. A pause in every second request
+#: leaves the processors to those that are being started.
+TARGETS = ("/", "/slow?seconds=0.03")
 
 _COMMAND = re.compile(r"^[#;] +(/srv/hello/\.venv/bin/asynchttp .+)$", re.MULTILINE)
 
@@ -130,14 +134,18 @@ def site_in(tmp_path: pathlib.Path) -> Iterator[Site]:
 
 
 def two_ports() -> tuple[int, int]:
-    """Two free ports that differ in their last digit only, which are 1 and 2."""
+    """Two free ports that differ in their last digit only, which are 1 and 2.
+
+    Below those that the kernel gives to clients: between the end of a server and the start of its successor on the same
+    port, some connection of the load would get it.
+    """
     while True:
-        first = free_port() // 10 * 10 + 1
+        first = random.randrange(20_000, 32_000, 10) + 1
         try:
             with contextlib.ExitStack() as stack:
                 for port in (first, first + 1):
                     stack.enter_context(socket.create_server(("127.0.0.1", port)))
-        except (OSError, OverflowError):
+        except OSError:
             continue
         return first, first + 1
 

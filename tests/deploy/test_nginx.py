@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import os
 import pathlib
 import re
@@ -13,9 +14,8 @@ import aiohttp
 import pytest
 
 from asynchttp._options import OPTIONS
-from tests.deploy.kit import Site, ask, needs, pids_of, site_in, two_ports
+from tests.deploy.kit import TARGETS, Site, ask, needs, pids_of, site_in, two_ports
 from tests.faults.kit import Load, wait_until
-from tests.support.ports import free_port
 from tests.support.processes import Process
 from tests.support.rawclient import RawClient
 
@@ -39,7 +39,7 @@ class Front:
         idle: str = "60s",
     ) -> None:
         self.site = site
-        self.port = free_port()
+        self.port, _ = two_ports()
         self.kind = kind
         self.url = f"http://127.0.0.1:{self.port}"
         one, two = two_ports()
@@ -123,7 +123,7 @@ async def test_files_come_from_nginx(front: Front) -> None:
 
 
 async def test_connections_to_the_servers_are_kept(site: Site) -> None:
-    admins = [free_port(), free_port()]
+    admins = two_ports()
     extra = [["--admin", f"127.0.0.1:{port}"] for port in admins]
     with Front(site, "ports", "uvloop", extra) as front:
         async with Load(front.port, keep_alive=4, single=4, targets=("/",)) as load:
@@ -165,13 +165,16 @@ async def test_other_upgrades_are_not_passed_on(calm_front: Front) -> None:
 
 async def test_body_above_the_limit_of_nginx_itself(calm_front: Front) -> None:
     """Its own limit is 1 MiB: what this server takes, nginx takes."""
-    async with aiohttp.ClientSession() as session, session.post(calm_front.url, data=bytes(3_000_000)) as response:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(calm_front.url, data=io.BytesIO(bytes(3_000_000))) as response,
+    ):
         assert response.status == 200
 
 
 async def test_killed_server_costs_no_get(front: Front) -> None:
     """nginx asks the other one: it is its second try that saves them."""
-    async with Load(front.port, keep_alive=4, single=4, targets=("/", "/slow?seconds=0.01")) as load:
+    async with Load(front.port, keep_alive=4, single=4, targets=TARGETS) as load:
         for number in (0, 1):
             await load.reach(100)
             front.processes[number].kill()
@@ -184,7 +187,7 @@ async def test_killed_server_costs_no_get(front: Front) -> None:
 
 
 async def test_restart_one_by_one_costs_no_get(front: Front) -> None:
-    async with Load(front.port, keep_alive=4, single=4, targets=("/", "/slow?seconds=0.01")) as load:
+    async with Load(front.port, keep_alive=4, single=4, targets=TARGETS) as load:
         for number in (0, 1):
             await load.reach(100)
             assert await asyncio.to_thread(front.processes[number].stop) == 0
@@ -216,7 +219,7 @@ async def test_workers_behind_one_port_replaced_and_killed(site: Site) -> None:
     """HUP loses nothing by itself; what a killed worker was serving is asked for again."""
     with Front(site, "ports", "uvloop", [["--workers", "2"], []]) as front:
         supervisor = front.processes[0]
-        async with Load(front.port, keep_alive=4, single=4, targets=("/",)) as load:
+        async with Load(front.port, keep_alive=4, single=4, targets=TARGETS) as load:
             await load.reach(100)
             first = len(load.workers)
             supervisor.send_signal(signal.SIGHUP)
