@@ -27,7 +27,7 @@ class Supervisor:
         self._conf = site.root / "etc" / "supervisord.conf"
         self._socket = site.run / "supervisor.sock"
         self._conf.write_text(
-            f"[supervisord]\nnodaemon=true\nlogfile=/dev/stdout\nlogfile_maxbytes=0\npidfile={site.run}/supervisord.pid\n"
+            f"[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile={site.run}/supervisord.pid\n"
             f"childlogdir={site.run}\n"
             f"[unix_http_server]\nfile={self._socket}\n"
             "[rpcinterface:supervisor]\n"
