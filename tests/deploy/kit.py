@@ -28,7 +28,7 @@ _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 #: Of a load: one that tells its process, and one that a fault may hit in its middle. A pause in every second request
 #: leaves the processors to those that are being started.
-TARGETS = ("/", "/slow?seconds=0.03")
+TARGETS = ("/", "/slow?seconds=0.1")
 
 _COMMAND = re.compile(r"^[#;] +(/srv/hello/\.venv/bin/asynchttp .+)$", re.MULTILINE)
 

@@ -74,7 +74,13 @@ async def test_machine_that_vanishes_costs_no_get(site: Site, network: Network) 
     if program("nginx") is None:
         pytest.skip("nginx isn't installed")
     addresses = {"one": "10.77.1.2", "two": "10.77.2.2"}
-    changes = {"127.0.0.1:8001": f"{addresses['one']}:8001", "127.0.0.1:8002": f"{addresses['two']}:8002"}
+    # As the example says for other machines.
+    down = "max_fails=1 fail_timeout=1s"
+    assert f"10.0.0.5:8001 {down};" in site.text("nginx/upstream-ports.conf")
+    changes = {
+        f"127.0.0.1:800{number} max_fails=0": f"{address}:800{number} {down}"
+        for number, address in enumerate(addresses.values(), 1)
+    }
     upstream = site.file("nginx/upstream-ports.conf", changes)
     # Nobody but nginx is on its machine, so that clients come by a socket in the file system.
     door = site.run / "front.sock"

@@ -122,6 +122,17 @@ async def test_files_come_from_nginx(front: Front) -> None:
             assert response.status == 502
 
 
+async def figure(admin_ports: Sequence[int], name: str) -> float:
+    """A figure of ``/metrics``, of all servers together."""
+    total = 0.0
+    async with aiohttp.ClientSession() as session:
+        for port in admin_ports:
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as response:
+                page = await response.text()
+            total += float(page.partition(f"\nasynchttp_{name} ")[2].split()[0])
+    return total
+
+
 async def test_connections_to_the_servers_are_kept(site: Site) -> None:
     admins = two_ports()
     extra = [["--admin", f"127.0.0.1:{port}"] for port in admins]
@@ -130,13 +141,8 @@ async def test_connections_to_the_servers_are_kept(site: Site) -> None:
             await load.reach(400)
         assert load.lost == []
         assert len(load.workers) == 2
-        accepted = 0
-        async with aiohttp.ClientSession() as session:
-            for port in admins:
-                async with session.get(f"http://127.0.0.1:{port}/metrics") as response:
-                    page = await response.text()
-                accepted += int(page.partition("\nasynchttp_connections_accepted_total ")[2].split()[0])
-        print(f"{load.served} requests by {accepted} connections")
+        accepted = await figure(admins, "connections_accepted_total")
+        print(f"{load.served} requests by {accepted:g} connections")
         # Eight at a time, on each of the two if need be.
         assert accepted <= 16
 
@@ -172,25 +178,12 @@ async def test_body_above_the_limit_of_nginx_itself(calm_front: Front) -> None:
         assert response.status == 200
 
 
-async def test_killed_server_costs_no_get(front: Front) -> None:
-    """nginx asks the other one: it is its second try that saves them."""
+async def test_death_and_restart_cost_no_get(front: Front) -> None:
+    """One is killed, the other one told to end: nginx asks whoever is left, and then again both."""
     async with Load(front.port, keep_alive=4, single=4, targets=TARGETS) as load:
-        for number in (0, 1):
-            await load.reach(100)
-            front.processes[number].kill()
-            await load.reach(100)
-            front.processes[number] = await asyncio.to_thread(front.start, number)
-            # It is asked again.
-            await wait_until(lambda pid=front.processes[number].pid: pid in pids_of(load))
-    print(f"{front.kind}: lost {len(load.lost)} of {load.served}; longest {load.longest:.2f} s")
-    assert load.lost == []
-
-
-async def test_restart_one_by_one_costs_no_get(front: Front) -> None:
-    async with Load(front.port, keep_alive=4, single=4, targets=TARGETS) as load:
-        for number in (0, 1):
-            await load.reach(100)
-            assert await asyncio.to_thread(front.processes[number].stop) == 0
+        for number, number_of_signal, code in ((0, signal.SIGKILL, -9), (1, signal.SIGTERM, 0)):
+            await wait_until(lambda number=number: front.processes[number].pid in pids_of(load))
+            assert await asyncio.to_thread(front.processes[number].stop, number_of_signal) == code
             await load.reach(50)
             front.processes[number] = await asyncio.to_thread(front.start, number)
             await wait_until(lambda pid=front.processes[number].pid: pid in pids_of(load))
@@ -198,16 +191,20 @@ async def test_restart_one_by_one_costs_no_get(front: Front) -> None:
     assert load.lost == []
 
 
-async def test_restart_finishes_what_is_in_progress(front: Front) -> None:
+async def test_restart_finishes_what_is_in_progress(site: Site) -> None:
     """POST isn't tried again: it is the server that finishes it."""
-    async with aiohttp.ClientSession() as session:
-        asked = [asyncio.create_task(_post(session, f"{front.url}/slow?seconds=1")) for _ in range(8)]
-        await asyncio.sleep(0.5)  # all of them are there
+    admins = two_ports()
+    extra = [["--admin", f"127.0.0.1:{port}"] for port in admins]
+    with Front(site, "ports", "asyncio", extra) as front:
+        async with aiohttp.ClientSession() as session:
+            asked = [asyncio.create_task(_post(session, f"{front.url}/slow?seconds=2")) for _ in range(8)]
+            while await figure(admins, "requests_in_flight") < 8:
+                pass
+            for process in front.processes:
+                process.send_signal(signal.SIGTERM)
+            assert await asyncio.gather(*asked) == [(200, "done\n")] * 8
         for process in front.processes:
-            process.send_signal(signal.SIGTERM)
-        assert await asyncio.gather(*asked) == [(200, "done\n")] * 8
-    for process in front.processes:
-        assert await asyncio.to_thread(process.wait) == 0
+            assert await asyncio.to_thread(process.wait) == 0
 
 
 async def _post(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
