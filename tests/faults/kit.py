@@ -99,12 +99,15 @@ class Load:
     Args:
         keep_alive: clients that use a connection for as long as the server lets them.
         single: clients that make a connection for each request.
+        uds: UNIX socket to connect to, instead of the port.
     """
 
     port: int
     keep_alive: int = 8
     single: int = 8
     targets: tuple[str, ...] = ("/pid",)
+    method: str = "GET"
+    uds: str | None = None
     served: int = 0
     refused: int = 0
     lost: list[str] = dataclasses.field(default_factory=list)
@@ -136,7 +139,7 @@ class Load:
     async def _client(self, keep_alive: bool) -> None:
         while not self._stop.is_set():
             try:
-                client = await RawClient.connect(self.port, deadline=15)
+                client = await RawClient.connect(self.port, deadline=15, uds=self.uds)
             except ConnectionRefusedError:
                 self.refused += 1
                 await asyncio.sleep(0.02)
@@ -150,12 +153,12 @@ class Load:
     async def _use(self, client: RawClient, keep_alive: bool) -> None:
         number = 0
         while not self._stop.is_set():
-            target = self.targets[number % len(self.targets)]
+            line = f"{self.method} {self.targets[number % len(self.targets)]}".encode()
             number += 1
             close = b"" if keep_alive else b"Connection: close\r\n"
             started = time.monotonic()
             try:
-                response = await client.request(b"GET %b HTTP/1.1\r\nHost: test\r\n%b\r\n" % (target.encode(), close))
+                response = await client.request(b"%b HTTP/1.1\r\nHost: test\r\n%b\r\n" % (line, close))
             except (OSError, EOFError, TimeoutError) as error:
                 self.lost.append(f"request {number} on a connection: {error!r}")
                 return

@@ -133,6 +133,7 @@ def start(
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] = ROOT,
     deadline: float = 20.0,
+    pass_fds: Sequence[int] = (),
 ) -> Process:
     """Start ``arguments`` in ``cwd`` with our package importable; ``env`` is added to the environment.
 
@@ -145,6 +146,7 @@ def start(
         list(arguments),
         cwd=cwd,
         env=environment,
+        pass_fds=pass_fds,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -61,17 +61,22 @@ class RawClient:
         *,
         deadline: float = 5.0,
         receive_buffer: int | None = None,
+        uds: str | None = None,
     ) -> Self:
-        """Connect.  A small ``receive_buffer`` (octets) makes a slow reader that the server soon feels."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        """Connect, to a UNIX socket if ``uds`` is its path.
+
+        A small ``receive_buffer`` (octets) makes a slow reader that the server soon feels.
+        """
+        family = socket.AF_UNIX if uds else socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             if receive_buffer is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not uds:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client = cls(sock, deadline)
             async with asyncio.timeout(deadline):
-                await asyncio.get_running_loop().sock_connect(sock, (host, port))
+                await asyncio.get_running_loop().sock_connect(sock, uds or (host, port))
         except BaseException:
             sock.close()
             raise
