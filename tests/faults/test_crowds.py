@@ -111,7 +111,7 @@ async def test_stalled_tls_handshakes_do_not_slow_the_healthy(loop_name: str, tm
 
 @pytest.mark.parametrize(("loop_name", "seconds"), [("uvloop", 5)])
 def test_mixed_load_with_faults(loop_name: str, seconds: int) -> None:
-    """Nothing lost, wrong or out of order, no traceback; and no descriptor more at the end than at the beginning."""
+    """Nothing lost, wrong or out of order, and no traceback; slopes need minutes, which ``python -m`` gives them."""
     minutes = str(seconds / 60)
     arguments = ("-m", "tests.faults.soak", "--minutes", minutes, "--loop", loop_name, "--seed", "1", "--clients", "4")
     with start_python(*arguments, deadline=seconds + 40) as process:
