@@ -34,7 +34,9 @@ _FLAGS = (
 _UNTIL = """new Promise(resolve => {
   const observer = new MutationObserver(check);
   function check() { if (%s) { observer.disconnect(); resolve(); return true; } }
-  if (!check()) observer.observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
+  if (check()) return;
+  observer.observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
+  document.addEventListener("readystatechange", check);  // which changes no element
 })"""
 
 

@@ -18,7 +18,7 @@ def outcome(octets: bytes, parse: object) -> object:
         tail = parse(octets)  # type: ignore[operator]
     except HTTPInputError as error:
         return type(error), str(error)
-    return tuple(getattr(tail, name) for name in head.Tail.__slots__ if name != "memo")
+    return tuple(getattr(tail, name) for name in head.Tail.__slots__ if name not in ("_lowered", "memo"))
 
 
 def tail_of(request: bytes) -> bytes:
