@@ -151,3 +151,9 @@ LOST: dict[tuple[str, str], Lost] = {
         "security_corpus_test", {"SecurityCorpusTest.test_cases [6.4.1: transfer-encoding gzip, chunked]": _OWN_STATUS}
     ),
 }
+
+#: Tests that may fail on a busy machine, because they hold one time of less than a millisecond against another.
+UNSTEADY = {
+    # 10,000 lines are refused in 0.6 ms, 100,000 in ten times that, and the time that the kernel takes for 600 KB.
+    ("security_corpus_test", "SecurityCorpusTest.test_scaling [6.5.3 CVE-2025-67725: repeated header]"),
+}
