@@ -15,7 +15,8 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 from asynchttp import httputil
 from asynchttp._decompress import CODINGS, DecompressingDelegate, Decompressor
@@ -65,6 +66,15 @@ class Starter:
 
     async def shutdown(self) -> None:
         """The server has stopped."""
+
+    async def __aenter__(self) -> Self:
+        await self.startup()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shutdown()
 
     def drain(self) -> None:
         """The server begins to end: what has no end of its own has to find one."""

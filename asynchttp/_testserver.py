@@ -11,17 +11,15 @@ import asyncio
 import concurrent.futures
 import contextlib
 import importlib
-import inspect
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 from asynchttp import ioloop, netutil
-from asynchttp._dispatch import Starter, is_delegate
-from asynchttp.asgi import ASGIHandler
+from asynchttp._adapters import adapt, interface_of
+from asynchttp._dispatch import Starter
 from asynchttp.httpserver import HTTPServer
-from asynchttp.wsgi import WSGIHandler
 
 __all__ = ["LocalServer"]
 
@@ -44,7 +42,7 @@ class LocalServer:
         self.ssl_context: ssl.SSLContext | None = None
         if tls:
             options["ssl_options"], self.ssl_context = _make_contexts()
-        self._handler = _as_handler(handler)
+        self._handler = adapt(handler, interface_of(handler))
         self._server = HTTPServer(self._handler, **options)
         self._loop = _running_loop() if loop_name is None else None
         self._make_loop = _maker_of_loops(loop_name)
@@ -162,25 +160,6 @@ def _maker_of_loops(name: str | None) -> Callable[[], asyncio.AbstractEventLoop]
         maker: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
         return maker
     raise ValueError(f"a loop is 'asyncio' or 'uvloop', not {name!r}")
-
-
-def _as_handler(application: Any) -> Any:
-    """An ASGI or WSGI application, which is told by how many arguments it wants, as a handler; others as they are."""
-    if isinstance(application, Starter) or is_delegate(application) or not callable(application):
-        return application
-    try:
-        parameters = inspect.signature(application).parameters.values()
-    except ValueError:  # some that aren't written in Python
-        return application
-    wanted = [each for each in parameters if each.default is each.empty and each.kind in _POSITIONAL]
-    if len(wanted) == 3:
-        return ASGIHandler(application)
-    if len(wanted) == 2:
-        return WSGIHandler(application)
-    return application
-
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def _make_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:

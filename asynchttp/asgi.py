@@ -8,8 +8,7 @@ Versions: ASGI 3, HTTP and WebSocket 2.5, lifespan 2.0 (``asgi.readthedocs.io``)
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from asynchttp._asgi_http import ASGIRequest, Message
@@ -82,15 +81,6 @@ class ASGIHandler(Starter):
     def drain(self) -> None:
         for websocket in self._websockets:
             websocket.restart_service()
-
-    async def __aenter__(self) -> Self:
-        await self.startup()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.shutdown()
 
     def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
         app = self.app

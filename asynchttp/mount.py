@@ -6,8 +6,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from asynchttp import _dispatch
 from asynchttp._dispatch import Start, Starter, Style
@@ -64,15 +63,6 @@ class Mount(Starter):
         Raises: :exc:`~asynchttp.asgi.LifespanError` if one couldn't.
         """
         await self._started.aclose()
-
-    async def __aenter__(self) -> Self:
-        await self.startup()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.shutdown()
 
     def drain(self) -> None:
         for _, _, handler in self._places:
