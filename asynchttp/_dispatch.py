@@ -24,6 +24,7 @@ from asynchttp._exchange import BodyChunks, Exchange, ServerRequest
 from asynchttp._interfaces import tell_closed
 from asynchttp._tornado import meet_tornado
 from asynchttp.httputil import HTTPOutputError
+from asynchttp.iostream import StreamClosedError
 
 __all__ = [
     "Run",
@@ -262,6 +263,9 @@ async def _answer(
         engine.abandon(request)
         raise
     except Exception as error:
-        engine.handler_failed(request, error)
+        # Frameworks of ASGI make an error of their own of that a write found the client gone.
+        cause = error.__cause__ or error.__context__
+        foreign = not returns and isinstance(cause, StreamClosedError)
+        engine.handler_failed(request, cause if foreign and cause is not None else error)
     finally:
         running.pop(request, None)

@@ -579,7 +579,7 @@ class ResponseWriter:
             else:
                 gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
             status, message = error.status, error.public
-        elif not (_says_that_it_left(error) and self._writing in (_W_CLOSED, _W_DONE)):
+        elif not (isinstance(error, StreamClosedError) and self._writing in (_W_CLOSED, _W_DONE)):
             extra = None
             if answering and self._reason is None:
                 self._count(_reasons.HANDLER_FAILED)
@@ -625,11 +625,6 @@ class ResponseWriter:
         callback, self._close_callback = self._close_callback, None
         if callback is not None:
             self.stream.io_loop.add_callback(callback)
-
-
-def _says_that_it_left(error: BaseException) -> bool:
-    """Whether a write found the client gone; frameworks turn that into errors of their own."""
-    return isinstance(error, StreamClosedError) or isinstance(error.__cause__ or error.__context__, StreamClosedError)
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:

@@ -565,3 +565,23 @@ async def test_many_clients_at_once() -> None:
                 return await response.read()
 
         assert await asyncio.gather(*map(get, range(200))) == [b"/%d" % number for number in range(200)]
+
+
+async def test_handlers_own_error_after_its_client_left_is_logged(expect_log: ExpectLog) -> None:
+    expect_failure(expect_log, "clean-up")
+
+    async def handler(request: Any) -> None:
+        request.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while True:
+                await request.write(b"x" * 1_000_000)
+        except StreamClosedError:
+            raise KeyError("clean-up") from None
+
+    async with run_server(handler) as running:
+        async with await running.connect(receive_buffer=4096) as client:
+            await client.send(build_request())
+            await client.read_until(b"\r\n\r\n")
+            client.abort()
+        await all_closed(running.server)
+        await turns()
