@@ -36,7 +36,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from asynchttp import __version__, _adapters, _application, _config, _logging, _logsetup, _loops, _reload, process
+from asynchttp import (
+    __version__,
+    _adapters,
+    _application,
+    _config,
+    _dispatch,
+    _logging,
+    _logsetup,
+    _loops,
+    _reload,
+    process,
+)
 from asynchttp._certificates import Certificates, checked_ssl_options
 from asynchttp._config import Settings
 from asynchttp._failure import APPLICATION_FAILED, FAILED, USAGE, Failure
@@ -155,6 +166,10 @@ def _load(settings: Settings) -> Any:
         settings.refuse("root_path", f"is for ASGI and WSGI applications, and {what} is a handler")
     if settings.threads and interface != "wsgi":
         settings.refuse("threads", f"is for WSGI applications, and {what} isn't one")
+    try:
+        _dispatch.check_handler(handler, decompress=settings.decompress_request)
+    except TypeError as error:
+        settings.refuse("decompress_request", f"{what}: {error}")
     return handler
 
 

@@ -57,10 +57,23 @@ class Starter:
         """The function that is called for each request; it has to call ``request.engine.receive``."""
         raise NotImplementedError
 
-    def style(self, loop: asyncio.AbstractEventLoop, running: "dict[ServerRequest, asyncio.Task[None]]") -> "Style":
+    def style(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        running: "dict[ServerRequest, asyncio.Task[None]]",
+        *,
+        decompress: bool = False,
+        stream_request_body: bool = False,
+    ) -> "Style":
         """The same as a :class:`Style`, whose tasks are in ``running`` while they wait."""
         self.running = running
         return Style(self.starter(loop, _runner(loop, running, returns=False)), True, running)
+
+    def check(self, *, decompress: bool, stream_request_body: bool) -> None:
+        """Raise :exc:`TypeError` for an option of the server that isn't for this handler."""
+        for name, wanted in (("decompress_request", decompress), ("stream_request_body", stream_request_body)):
+            if wanted:
+                raise TypeError(f"{name} isn't for ASGI and WSGI applications, which read the body as it came")
 
     async def startup(self) -> None:
         """The server is about to start."""
@@ -109,11 +122,11 @@ def style_of(
 
     Raises: :exc:`TypeError` for something that can't handle requests.
     """
-    check_handler(handler, stream_request_body)
+    check_handler(handler, decompress=decompress, stream_request_body=stream_request_body)
     # Asyncio holds its tasks weakly.
     running = {} if running is None else running
     if isinstance(handler, Starter):
-        return handler.style(loop, running)
+        return handler.style(loop, running, decompress=decompress, stream_request_body=stream_request_body)
     if is_delegate(handler):
         return delegate_style(handler, decompress)
     run = _runner(loop, running)
@@ -123,9 +136,10 @@ def style_of(
     return Style(_decompressing(start) if decompress else start, False, running)
 
 
-def check_handler(handler: Any, stream_request_body: bool = False) -> None:
-    """Raise :exc:`TypeError` for something that can't handle requests."""
+def check_handler(handler: Any, *, decompress: bool = False, stream_request_body: bool = False) -> None:
+    """Raise :exc:`TypeError` for something that can't handle requests, or not with these options of the server."""
     if isinstance(handler, Starter):
+        handler.check(decompress=decompress, stream_request_body=stream_request_body)
         return
     if not callable(handler) and not is_delegate(handler):
         raise TypeError(f"the handler must be callable, not {type(handler).__name__}: {handler!r}")

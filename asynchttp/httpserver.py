@@ -167,7 +167,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         TCPServer.__init__(
             self, ssl_options, max_buffer_size=max_buffer_size, read_chunk_size=chunk_size, io_loop=io_loop
         )
-        _dispatch.check_handler(request_callback, stream_request_body)
+        _dispatch.check_handler(
+            request_callback, decompress=decompress_request, stream_request_body=stream_request_body
+        )
         self._stream_request_body = stream_request_body
         self.request_callback = request_callback
         self.xheaders = xheaders

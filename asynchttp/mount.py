@@ -27,6 +27,10 @@ class Mount(Starter):
     What no place fits is answered by ``404``. The target stays as it is: ASGI and WSGI applications get the prefix as
     ``root_path`` and ``SCRIPT_NAME``.
 
+    ``decompress_request`` of the server holds at every place; ASGI and WSGI applications, which don't know it, are
+    refused beside it. ``stream_request_body`` holds at the places of coroutine functions, of which there has to be one;
+    the others get their bodies as ever.
+
     Raises: :exc:`ValueError` for a place that isn't of this form, :exc:`TypeError` for what can't handle requests.
     """
 
@@ -74,13 +78,35 @@ class Mount(Starter):
             if isinstance(handler, Starter) or _dispatch.is_delegate(handler):
                 handler.on_close(server_conn)
 
-    def style(self, loop: asyncio.AbstractEventLoop, running: "dict[ServerRequest, asyncio.Task[None]]") -> Style:
+    def check(self, *, decompress: bool, stream_request_body: bool) -> None:
+        if decompress:
+            for host, prefix, handler in self._places:
+                try:
+                    _dispatch.check_handler(handler, decompress=True)
+                except TypeError as error:
+                    raise TypeError(f"at the place {host + (prefix or '/')!r}: {error}") from None
+        if stream_request_body and not any(_streams(handler) for _, _, handler in self._places):
+            raise TypeError("stream_request_body is for coroutine functions, and none of the places has one")
+
+    def style(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        running: "dict[ServerRequest, asyncio.Task[None]]",
+        *,
+        decompress: bool = False,
+        stream_request_body: bool = False,
+    ) -> Style:
         self.running = running
-        # One dictionary for all: the server's limits and its end look at the tasks of every place.
-        places = [
-            (host, prefix, _at_head(_dispatch.style_of(handler, loop, running=running)))
-            for host, prefix, handler in self._places
-        ]
+
+        def start_of(handler: Any) -> Start:
+            # One dictionary for all: the server's limits and its end look at the tasks of every place.
+            streams = stream_request_body and _streams(handler)
+            style = _dispatch.style_of(
+                handler, loop, decompress=decompress, stream_request_body=streams, running=running
+            )
+            return _at_head(style)
+
+        places = [(host, prefix, start_of(handler)) for host, prefix, handler in self._places]
         hosts = any(host for host, _, _ in places)
         default: Callable[[ServerRequest], object] = _at_head(_dispatch.style_of(_not_found, loop, running=running))
 
@@ -96,6 +122,14 @@ class Mount(Starter):
             default(request)
 
         return Style(start, True, running)
+
+
+def _streams(handler: Any) -> bool:
+    """Whether it can be started at the head of a request, to read the body itself."""
+    if isinstance(handler, Mount):
+        return any(_streams(inner) for _, _, inner in handler._places)
+    is_other = isinstance(handler, Starter) or _dispatch.is_delegate(handler)
+    return not is_other and _dispatch.is_coroutine_function(handler)
 
 
 def _not_found(request: ServerRequest) -> None:

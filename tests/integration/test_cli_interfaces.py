@@ -253,6 +253,7 @@ def test_flag_says_what_cannot_be_seen(app_dir: pathlib.Path) -> None:
         (("app:hello", "--root-path", "/api"), "--root-path: is for ASGI and WSGI applications, and app:hello is a h"),
         (("app:hello", "--threads", "3"), "--threads: is for WSGI applications, and app:hello isn't one"),
         (("others:app", "--threads", "3"), "--threads: is for WSGI applications, and others:app isn't one"),
+        (("others:app", "--decompress-request"), "--decompress-request: others:app: decompress_request isn't for ASGI"),
         (("app:number", "--interface", "asgi"), "app:number: an ASGI application is callable, and this isn't: 7"),
         (("others:two",), "others:two: neither a handler nor an ASGI or WSGI application"),
     ],

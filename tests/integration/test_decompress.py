@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 
 from asynchttp import httputil
+from asynchttp.asgi import ASGIHandler
+from asynchttp.httpserver import HTTPServer
+from asynchttp.mount import Mount
+from asynchttp.wsgi import WSGIHandler
 from tests.support.servers import run_server
 from tests.support.splits import every_split
 
@@ -58,11 +62,15 @@ class Delegate(httputil.HTTPServerConnectionDelegate, httputil.HTTPMessageDelega
 
 
 STYLES: list[Any] = [callback, coroutine, streaming, Delegate()]
+MOUNTED: list[Any] = [Mount({"/": handler}) for handler in STYLES]
+STREAMING = (streaming, MOUNTED[STYLES.index(streaming)])
 IDS = ["callback", "coroutine", "streaming", "delegate"]
+IDS += [f"mounted {name}" for name in IDS]
+STYLES += MOUNTED
 
 
 def options(handler: Any) -> dict[str, Any]:
-    return {"decompress_request": True, "chunk_size": 64, "stream_request_body": handler is streaming}
+    return {"decompress_request": True, "chunk_size": 64, "stream_request_body": handler in STREAMING}
 
 
 @pytest.mark.parametrize("handler", STYLES, ids=IDS)
@@ -130,6 +138,25 @@ async def test_bomb_is_refused(handler: Any, members: int) -> None:
         response = await client.request(post(bomb))
         assert response.status == 413
         assert response.body.startswith(b"decompressed body too large")
+
+
+def asgi(scope: Any, receive: Any, send: Any) -> None:
+    """Never called."""
+
+
+@pytest.mark.parametrize(
+    ("handler", "name"),
+    [
+        (ASGIHandler(asgi), ""),
+        (WSGIHandler(asgi), ""),
+        (Mount({"/": callback, "/api": ASGIHandler(asgi)}), "at the place '/api': "),
+        (Mount({"example.org/": Mount({"/w": WSGIHandler(asgi)})}), "at the place 'example.org/': at the place '/w': "),
+    ],
+    ids=["ASGI", "WSGI", "mounted ASGI", "mounted WSGI"],
+)
+async def test_application_that_would_not_get_what_was_asked_for_is_refused(handler: Any, name: str) -> None:
+    with pytest.raises(TypeError, match=f"^{name}decompress_request isn't for ASGI and WSGI applications"):
+        HTTPServer(handler, decompress_request=True)
 
 
 async def test_body_is_left_in_its_coding_unless_asked() -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from asynchttp.asgi import ASGIHandler
+from asynchttp.httpserver import HTTPServer
 from asynchttp.iostream import StreamClosedError
+from asynchttp.mount import Mount
 from tests.support.logs import Expectation
 from tests.support.rawclient import RawClient
 from tests.support.servers import RunningServer, run_server
@@ -187,3 +190,29 @@ async def test_option_is_for_coroutine_functions() -> None:
     with pytest.raises(TypeError, match="coroutine functions"):
         async with run_server(lambda request: None, stream_request_body=True):
             pass
+
+
+async def test_coroutines_among_mounted_handlers_read_the_body_and_others_get_it() -> None:
+    begun = asyncio.Event()
+
+    async def reader(request: Any) -> bytes:
+        begun.set()
+        return await join(request)
+
+    def whole(request: Any) -> None:
+        request.respond(request.body)
+
+    inner = Mount({"/deep/read": reader})
+    handler = Mount({"/read": reader, "/whole": whole, "/deep": inner})
+    async with run_server(handler, stream_request_body=True) as server, await server.connect() as client:
+        for place in (b"/read", b"/deep/read"):
+            begun.clear()
+            await client.send(POST.replace(b"/", place, 1)[:-1])
+            await asyncio.wait_for(begun.wait(), 5)  # before the body is complete
+            await client.send(b"9")
+            assert (await client.read_response("POST")).body == b"0123456789"
+        assert (await client.request(POST.replace(b"/", b"/whole", 1))).body == b"0123456789"
+    with pytest.raises(TypeError, match="stream_request_body is for coroutine functions, and none of the places"):
+        HTTPServer(Mount({"/": whole, "/x": Mount({"/": whole})}), stream_request_body=True)
+    with pytest.raises(TypeError, match="stream_request_body isn't for ASGI and WSGI applications"):
+        HTTPServer(ASGIHandler(reader), stream_request_body=True)
