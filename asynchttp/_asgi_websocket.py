@@ -103,6 +103,8 @@ class ASGIWebSocket(HTTPMessageDelegate):
         self._closing = False
         self._ended = False
         self._told_end = False
+        # The server ends: what is accepted now is closed at once.
+        self._restarting = False
         self._denial: ASGIRequest | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._pinged = False
@@ -230,9 +232,12 @@ class ASGIWebSocket(HTTPMessageDelegate):
         self._stream = request.connection.detach()
         self._timer = self._loop.call_later(_PING_INTERVAL, self._ping)
         self._stream.set_consumer(self)
+        if self._restarting:
+            self._close(_SERVICE_RESTART, "")
 
     def restart_service(self) -> None:
         """The server ends."""
+        self._restarting = True
         self._close(_SERVICE_RESTART, "")
 
     def _close(self, code: int, reason: str) -> None:

@@ -43,6 +43,8 @@ class ASGIHandler(Starter):
     Start-up happens in ``await handler.startup()`` or ``async with handler:``, and ``await handler.shutdown()`` or its
     end is the counterpart. A request that comes without it waits for a start-up of its own.
     ``scope["state"]`` is a shallow copy of the lifespan's.
+    ``scope["extensions"]["asynchttp.draining"]`` is an :class:`asyncio.Event`, set when the server begins to end: a
+    response without an end of its own has to find one. WebSockets are closed with 1012 then, and so are later ones.
     """
 
     def __init__(
@@ -114,6 +116,8 @@ class ASGIHandler(Starter):
         if websocket.shake_hands():
             request.engine.receive(request, websocket, wanted=False)
             self._websockets.add(websocket)
+            if request.engine.draining.is_set():
+                websocket.restart_service()
             run(request, self._run_websocket(websocket, self._websocket_scope(request)))
 
     async def _run_websocket(self, websocket: ASGIWebSocket, scope: Scope) -> None:
@@ -153,6 +157,7 @@ class ASGIHandler(Starter):
             "http.response.pathsend": {},
             "http.response.early_hint": {},
             "http.response.trailers": {},
+            "asynchttp.draining": request.engine.draining,
         }
         stream = request.engine.stream
         if isinstance(stream, SSLIOStream):
@@ -178,7 +183,7 @@ class ASGIHandler(Starter):
         scope = self._scope(request, request.tail.lowered_fields())
         del scope["method"]
         protocols = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
-        extensions: dict[str, Any] = {"websocket.http.response": {}}
+        extensions: dict[str, Any] = {"websocket.http.response": {}, "asynchttp.draining": request.engine.draining}
         if "tls" in scope["extensions"]:
             extensions["tls"] = scope["extensions"]["tls"]
         return {

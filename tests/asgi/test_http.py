@@ -593,3 +593,19 @@ async def test_trailers(pieces: list[bytes]) -> None:
             assert response.raw.endswith(b"0\r\nx-sum: 1\r\nx-more: 2\r\n\r\n")
         assert (await client.request(build_request(method="HEAD"))).status == 200
         assert (await client.request(build_request(version="HTTP/1.0"))).body == b"hello"
+
+
+async def test_endless_response_learns_of_the_end_of_the_server_at_its_start() -> None:
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        draining = scope["extensions"]["asynchttp.draining"]
+        await send(start())
+        await send(body(b"data: hello\n\n", more=True))
+        await draining.wait()
+        await send(body(b"data: bye\n\n"))
+
+    async with serve(app) as running, await running.connect() as client:
+        await client.send(build_request())
+        await client.read_until(b"hello\n\n")
+        shutdown = asyncio.create_task(running.server.shutdown(20))
+        await client.read_until(b"bye\n\n\r\n0\r\n\r\n")
+        await within(shutdown)

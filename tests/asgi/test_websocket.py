@@ -18,7 +18,16 @@ from asynchttp import _asgi_websocket
 from asynchttp.asgi import ASGIHandler
 from asynchttp.iostream import StreamClosedError
 from asynchttp.mount import Mount
-from tests.integration.helpers import attributes, build_request, expect_failure, run_server, within
+from tests.integration.helpers import (
+    attributes,
+    build_request,
+    expect_failure,
+    only_connection,
+    run_server,
+    turns,
+    until,
+    within,
+)
 from tests.support.rawclient import RawClient
 from tests.support.servers import RunningServer
 
@@ -580,6 +589,37 @@ async def test_graceful_end_of_the_server_waits_for_the_close(mounted: bool) -> 
         with pytest.raises(websockets.ConnectionClosed):
             await client.recv()
         assert client.close_code == 1012
+
+
+@pytest.mark.parametrize("when", ["accepting", "later"])
+async def test_websocket_that_opens_while_the_server_ends_is_closed_with_1012(when: str) -> None:
+    """Whoever was about to be accepted, and whoever comes on a connection that was there already."""
+    ending, asked, over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
+        asked.set()
+        if when == "accepting":
+            await ending.wait()
+        await send({"type": "websocket.accept"})
+        assert (await receive())["code"] == 1012
+        over.set()
+
+    async with run_server(ASGIHandler(app, lifespan="off")) as running, await running.connect() as client:
+        await turns(20)  # the server has it
+        if when == "accepting":
+            await client.send(HANDSHAKE)
+            await within(asked.wait())
+        shutdown = asyncio.create_task(running.server.shutdown(20))
+        await until(lambda: only_connection(running.server).draining.is_set())
+        ending.set()
+        if when == "later":
+            await client.send(HANDSHAKE)
+        assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        assert await read_close(client) == (1012, "")
+        await client.send(frame(CLOSE, struct.pack(">H", 1012)))
+        await within(over.wait())
+        await within(shutdown)
 
 
 # -- what an application can do wrong -------------------------------------------------------------------------------
