@@ -16,10 +16,16 @@ CODINGS: Final = ("gzip", "x-gzip", "deflate")
 
 #: Octets that zlib gets at once. It copies what it leaves, for each piece of output and each member.
 _SLICE_SIZE: Final = 8192
+#: A member of nothing has 20 octets, and costs as much as some KiB of another. So members may be as many as these,
+#: and one for so many octets of what comes and what it unfolds to.
+_MEMBERS: Final = 32
+_OCTETS_PER_MEMBER: Final = 256
 
 
 class Decompressor:
     """The gzip or deflate coding of RFC 9110 §8.4.1, undone piece by piece.
+
+    What a peer can make us compute is bounded by the octets it sends and those that come of them.
 
     Args:
         coding: one of :data:`CODINGS`. Deflate is in its zlib wrapper, as §8.4.1.2 says; without it's refused.
@@ -32,18 +38,30 @@ class Decompressor:
         self._limit = limit
         self._piece_size = piece_size
         self._size = 0
+        # Octets that came, and members that ended.
+        self._taken = 0
+        self._members = 0
         self._zlib = self._new_member()
         self._begun = False
 
     def _new_member(self) -> "zlib._Decompress":
         return zlib.decompressobj(zlib.MAX_WBITS | 16 if self._coding == "gzip" else zlib.MAX_WBITS)
 
+    def _next_member(self) -> None:
+        """RFC 1952 §2.2: there may be several."""
+        self._members += 1
+        if self._members > _MEMBERS + (self._taken + self._size) // _OCTETS_PER_MEMBER:
+            raise HTTPInputError("too many gzip members for so little data", reason=_reasons.TOO_MANY_MEMBERS)
+        self._zlib = self._new_member()
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The output of ``data``, in pieces that aren't empty.  All must be taken before the next call.
 
-        Raises: :exc:`HTTPInputError` for what isn't in the coding, also for anything behind its end.
+        Raises: :exc:`HTTPInputError` for what isn't in the coding, also for anything behind its end, and for members
+        that are many and small.
         """
         for start in range(0, len(data), _SLICE_SIZE):
+            self._taken += min(_SLICE_SIZE, len(data) - start)
             yield from self._feed(data[start : start + _SLICE_SIZE])
 
     def _feed(self, data: bytes) -> Iterator[bytes]:
@@ -53,7 +71,7 @@ class Decompressor:
             if self._zlib.eof:
                 if self._coding != "gzip":
                     raise HTTPInputError("invalid deflate data: more behind its end", reason=_reasons.CONTENT_CODING)
-                self._zlib = self._new_member()  # RFC 1952 §2.2: several members
+                self._next_member()
             try:
                 piece = self._zlib.decompress(data, self._piece_size)
             except zlib.error as error:

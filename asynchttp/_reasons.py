@@ -66,6 +66,7 @@ TRAILER: Final = Reason("trailer", "RFC 9112 §7.1.2")
 # What is in the body.
 BODY_TOO_LARGE: Final = Reason("body_too_large", "RFC 9110 §15.5.14")
 CONTENT_CODING: Final = Reason("content_coding", "RFC 9110 §8.4")
+TOO_MANY_MEMBERS: Final = Reason("too_many_members", "RFC 1952 §2.2")
 #: a message that a handler, or something it called, found to be wrong: a form, a date
 BAD_REQUEST: Final = Reason("bad_request", "RFC 9110 §15.5.1")
 # Time.

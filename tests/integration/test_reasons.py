@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import logging
 import re
 import zlib
@@ -60,6 +61,10 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "trailer": (400, CHUNKED + b"0\r\nHost: a\r\n\r\n"),
     "body_too_large": (413, POST + b"Content-Length: 2000\r\n\r\n"),
     "content_coding": (400, POST + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nxyz"),
+    "too_many_members": (
+        400,
+        POST + b"Content-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n" + gzip.compress(b"") * 50,
+    ),
     "bad_request": (400, build_request(method="POST", body=b"nonsense")),
 }
 

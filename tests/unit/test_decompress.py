@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from asynchttp import _reasons
 from asynchttp._decompress import CODINGS, Decompressor
 from asynchttp._h1.errors import BodyTooLargeError, HTTPInputError
 from tests.support.splits import every_split
@@ -118,7 +119,7 @@ Bomb = Callable[[int], bytes]
 BOMBS: dict[str, Bomb] = {
     "one member": lambda size: gzip.compress(bytes(size)),
     "many members": lambda size: gzip.compress(bytes(size // 50)) * 50,
-    "members of nothing": lambda size: EMPTY * 1000 + gzip.compress(bytes(size)),
+    "members of nothing": lambda size: EMPTY * 30 + gzip.compress(bytes(size)),
 }
 
 
@@ -154,6 +155,26 @@ def test_bomb_is_not_unfolded_before_it_is_refused() -> None:
         tracemalloc.stop()
     # A window, a piece, and what is left of the input.
     assert peak < 3 * len(octets) + 300_000
+
+
+def test_1952_2_2_members_may_be_many_if_they_hold_something() -> None:
+    lines = [b"%06d " % number + TEXT for number in range(2000)]
+    assert undo([b"".join(map(gzip.compress, lines))]) == b"".join(lines)
+    assert undo(gzip.compress(bytes(1000)) for _ in range(2000)) == bytes(2_000_000)
+
+
+@pytest.mark.parametrize("member", [EMPTY, gzip.compress(b"x"), gzip.compress(b"x" * 40)], ids=len)
+@pytest.mark.parametrize("size", [1, 20, 1 << 20])
+def test_1952_2_2_members_of_nothing_are_refused_early(member: bytes, size: int) -> None:
+    octets = member * 1000
+    fed = 0
+    decompressor = Decompressor("gzip", lambda: 10**9)
+    with pytest.raises(HTTPInputError, match="too many gzip members") as refused:
+        for fed in range(0, len(octets), size):
+            for _ in decompressor.feed(octets[fed : fed + size]):
+                pass
+    assert refused.value.reason is _reasons.TOO_MANY_MEMBERS
+    assert fed <= 100 * len(member)
 
 
 def test_piece_is_made_when_it_is_wanted() -> None:
