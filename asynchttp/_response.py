@@ -52,6 +52,9 @@ _BODILESS: Final = frozenset(("HEAD", "CONNECT"))
 
 #: Fields that decide on more than themselves; names may come in any case, but these are how they come.
 _SPECIAL_FIELDS: Final = frozenset((b"connection", b"content-length", b"date", b"server", b"transfer-encoding"))
+#: What says how a body is framed: RFC 9110 §8.6, RFC 9112 §6.1: MUST NOT stand in a 204; and 205 has no content.
+_FRAMING_FIELDS: Final = ("content-length", "transfer-encoding")
+_EMPTY_STATUSES: Final = (204, 205)
 _ORDINARY_STATUSES: Final = frozenset((200, 201, 202, 301, 302, 303, 307, 400, 401, 403, 404, 405, 409, 422, 429, 500))
 _match_lines: Final = abnf.FIELD_BLOCK.fullmatch
 
@@ -296,7 +299,7 @@ class ResponseWriter:
             raise ValueError(f"not a final status code (200–599): {status!r}")
         fields = list(_pairs(headers))
         names = {name.lower() for name, _ in fields}
-        if not names.isdisjoint(("content-length", "transfer-encoding")):
+        if not names.isdisjoint(_FRAMING_FIELDS):
             raise ValueError("respond() sets Content-Length itself; use connection.write_headers for other framings")
         encoded = serializer.encode_fields(fields)
         own = self._sweep.date_line if names.isdisjoint(("date", "server")) else self._sweep.lines_beside(names)
@@ -306,10 +309,10 @@ class ResponseWriter:
         if exchange.method == "CONNECT" and status < 300:  # a tunnel, which nobody took over (RFC 9110 §9.3.6)
             self._keep_alive = False
             has_body = False
+        elif body and status in (204, 205, 304):
+            raise ValueError(f"a response with status {status} can't have a body")
         elif status not in (204, 304):
             own += b"Content-Length: %d\r\n" % len(body)
-        elif body:
-            raise ValueError(f"a response with status {status} can't have a body")
         if "connection" in names:
             options = framing.list_members([v.encode("latin-1") for n, v in fields if n.lower() == "connection"])
             if b"close" in options:
@@ -342,12 +345,20 @@ class ResponseWriter:
             raise HTTPOutputError("the head of this response was written before")
         body = _body_octets(chunk) if chunk else b""
         status = start_line.code
-        head = serializer.status_line(status, start_line.reason) + serializer.encode_fields(_pairs(headers))
         lengths, codings = headers.get_list("Content-Length"), headers.get_list("Transfer-Encoding")
+        pairs = _pairs(headers)
+        if status in _EMPTY_STATUSES and (lengths or codings):
+            pairs = [(name, value) for name, value in pairs if name.lower() not in _FRAMING_FIELDS]
+            lengths = codings = []
+        head = serializer.status_line(status, start_line.reason) + serializer.encode_fields(pairs)
         # RFC 9110 §8.6, RFC 9112 §6.1: MUST NOT be there
         tunnel = exchange.method == "CONNECT" and 200 <= status < 300
         if (status < 200 or tunnel) and (body or lengths or codings):
             raise ValueError(f"a response with status {status} to {exchange.method} has no body, and no length of one")
+        if codings and (lengths or framing.list_members([c.encode("latin-1") for c in codings]) != [b"chunked"]):
+            raise ValueError("Transfer-Encoding of a response can only be chunked, without Content-Length")
+        if lengths and (len(lengths) > 1 or abnf.CONTENT_LENGTH.fullmatch(lengths[0].encode("latin-1")) is None):
+            raise ValueError(f"invalid Content-Length: {lengths!r}")
         if status < 200 and status != 101:  # interim; HTTP/1.0 doesn't know them (RFC 9110 §15.2)
             return self._put(head + b"\r\n") if exchange.tail.minor else self._done
         if status == 101 or tunnel:
@@ -356,13 +367,12 @@ class ResponseWriter:
             self._writing, self._left = _W_LENGTH, 0
         elif codings:
             # The handler frames the body itself: hold it to what it says.
-            if lengths or framing.list_members([c.encode("latin-1") for c in codings]) != [b"chunked"]:
-                raise ValueError("Transfer-Encoding of a response can only be chunked, without Content-Length")
             self._writing, self._raw = _W_RAW, raw.RawResponse.chunks(exchange.method or "")
         elif lengths:
-            if len(lengths) > 1 or abnf.CONTENT_LENGTH.fullmatch(lengths[0].encode("latin-1")) is None:
-                raise ValueError(f"invalid Content-Length: {lengths!r}")
             self._writing, self._left = _W_LENGTH, int(lengths[0])
+        elif status == 205:
+            self._writing, self._left = _W_LENGTH, 0
+            head += b"Content-Length: 0\r\n"
         elif exchange.tail.minor:
             self._writing = _W_CHUNKED
             head += b"Transfer-Encoding: chunked\r\n"

@@ -113,6 +113,7 @@ class RawResponse:
                     last = last[:-2] + b"Connection: close\r\n\r\n"
                 return last + self.feed(rest) if rest else last
             start = end  # it was interim: another head follows
+            self._doubt(told)
         del head[:start]
         if len(head) > _MAX_HEAD_SIZE:
             self._until_close()
@@ -122,6 +123,8 @@ class RawResponse:
         self.status = told.status
         if not told.keep_alive:
             self.keep_alive = False
+        if told.status == 204:
+            self._doubt(told)
         if told.status == 101:
             self._until_close()
         elif not serializer.may_have_body(self._method, told.status):
@@ -134,6 +137,11 @@ class RawResponse:
         else:
             self._in = _In.LENGTH
             self._left = self.length = told.body_length
+
+    def _doubt(self, told: serializer.ResponseFraming) -> None:
+        """A head that has no body promises one (RFC 9110 §8.6, RFC 9112 §6.1: MUST NOT): some wait for it."""
+        if told.body_length:
+            self.keep_alive = False
 
     def _until_close(self) -> None:
         self._in = _In.UNTIL_CLOSE

@@ -48,4 +48,40 @@ CASES: list[Case] = [
         replies=[],
         end=End.CLOSES,
     ),
+    # Two framings, or one that nobody understands, are our handler's mistake, with or without a body behind them.
+    *(
+        accepts(
+            f"9110-8.6-{name}-of-{method.lower()}",
+            head(f"{method} {target} HTTP/1.1".encode()) + NEXT,
+            level=Level.OURS,
+            why="RFC 9112 §6.2, §6.3: a sender MUST NOT, so the handler is told and the client doesn't see it",
+            ours_only=True,
+            logs="ValueError: ",
+            methods=(method,),
+            replies=[Reply(500, {"Connection": "close"})],
+            end=End.CLOSES,
+        )
+        for method in ("GET", "HEAD")
+        for name, target in (
+            ("both-framings", "/200/both"),
+            ("two-lengths", "/200/two-lengths"),
+            ("signed-length", "/200/signed-length"),
+            ("unknown-coding", "/200/gzip"),
+            ("both-framings-in-304", "/304/both"),
+            ("length-in-100", "/100/length"),
+        )
+    ),
+    *(
+        accepts(
+            f"9110-8.6-raw-{name}",
+            get(target) + NEXT,
+            Seen("GET", target.decode()),
+            level=Level.OURS,
+            why="nobody can say where the next response would begin",
+            ours_only=True,
+            replies=replies,
+            end=End.CLOSES,
+        )
+        for name, target, replies in (("length-in-100", b"/raw/100/length", [Reply(100), Reply(200, body=b"ok\n")]),)
+    ),
 ]

@@ -315,11 +315,17 @@ async def test_head_request_behind_a_get_with_the_same_answer_gets_no_body() -> 
         assert await client.read_to_end() == STOP
 
 
-@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
-async def test_status_without_body_drops_the_body(status: bytes) -> None:
-    head = b"HTTP/1.1 %b\r\nContent-Length: 5\r\n\r\n" % status
+@pytest.mark.parametrize(
+    ("head", "keep_alive"),
+    [
+        (b"HTTP/1.1 204 No Content\r\n\r\n", True),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", False),  # RFC 9110 §8.6: MUST NOT be there
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", True),
+    ],
+)
+async def test_status_without_body_drops_the_body(head: bytes, keep_alive: bool) -> None:
     async with run_server(stoppable(writes(head + b"hello"))) as running:
-        assert await exchange(running) == (head, True)
+        assert await exchange(running) == (head, keep_alive)
 
 
 async def test_finish_without_a_word_is_500(expect_log: ExpectLog) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from asynchttp import httputil, ioloop, netutil
 from asynchttp.httpserver import HTTPServer
-from tests.conformance.case import MAX_BODY_SIZE
+from tests.conformance.case import CHUNKED, MAX_BODY_SIZE
 from tests.conformance.echo import FIELD, describe, path_of, plan_of
 
 __all__ = ["handle"]
@@ -67,6 +67,24 @@ def _with_length(status: int, length: int, body: bytes) -> Callable[[Any], None]
     return answer
 
 
+def _framed(status: int, *fields: tuple[str, str]) -> Callable[[Any], None]:
+    def answer(request: Any) -> None:
+        head = httputil.HTTPHeaders({FIELD: _seen(request)})
+        for name, value in fields:
+            head.add(name, value)
+        request.connection.write_headers(httputil.ResponseStartLine("HTTP/1.1", status, "As Asked"), head)
+        request.connection.finish()
+
+    return answer
+
+
+def _responds(status: int, body: bytes) -> Callable[[Any], None]:
+    def answer(request: Any) -> None:
+        request.respond(body, status, {FIELD: _seen(request)})
+
+    return answer
+
+
 def _with_field(name: str, value: str) -> Callable[[Any], None]:
     def answer(request: Any) -> None:
         request.respond(b"ok\n", headers={name: value, FIELD: _seen(request)})
@@ -84,6 +102,18 @@ _OURS: dict[str, Callable[[Any], None]] = {
     "/interim": _interim,
     "/length-too-long": _with_length(200, 3, b"ok\nHTTP/1.1 200 OK\r\n\r\n"),
     "/length-too-short": _with_length(200, 10, b"ok\n"),
+    "/204/length": _framed(204, ("Content-Length", "5")),
+    "/204/chunked": _framed(204, ("Transfer-Encoding", "chunked")),
+    "/204/content": _with_length(204, 3, b"ok\n"),
+    "/205/framed": _framed(205),
+    "/205/content": _responds(205, b"ok\n"),
+    "/205/length": _with_length(205, 3, b"ok\n"),
+    "/200/both": _framed(200, ("Content-Length", "3"), ("Transfer-Encoding", "chunked")),
+    "/200/two-lengths": _framed(200, ("Content-Length", "3"), ("Content-Length", "3")),
+    "/200/signed-length": _framed(200, ("Content-Length", "+3")),
+    "/200/gzip": _framed(200, ("Transfer-Encoding", "gzip, chunked")),
+    "/304/both": _framed(304, ("Content-Length", "3"), ("Transfer-Encoding", "chunked")),
+    "/100/length": _framed(100, ("Content-Length", "3")),
     "/split/value": _with_field("X-A", "b\r\nX-Split: yes"),
     "/split/lf": _with_field("X-A", "b\nX-Split: yes"),
     "/split/name": _with_field("X-A: b\r\nX-Split", "yes"),
@@ -93,6 +123,12 @@ _OURS: dict[str, Callable[[Any], None]] = {
     "/raw/no-length": _raw(_HEAD + b"\r\nok\n"),
     "/raw/close": _raw(_HEAD + b"Connection: close\r\nContent-Length: 3\r\n\r\nok\n"),
     "/raw/204": _raw(b"HTTP/1.1 204 No Content\r\nX-Seen: SEEN\r\n\r\n"),
+    "/raw/204/length": _raw(b"HTTP/1.1 204 No Content\r\nX-Seen: SEEN\r\nContent-Length: 3\r\n\r\nok\n"),
+    "/raw/204/length-of-nothing": _raw(b"HTTP/1.1 204 No Content\r\nX-Seen: SEEN\r\nContent-Length: 0\r\n\r\n"),
+    "/raw/204/chunked": _raw(b"HTTP/1.1 204 No Content\r\nX-Seen: SEEN\r\n%b\r\n\r\n" % CHUNKED),
+    "/raw/100/length": _raw(
+        b"HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\n" + _HEAD + b"Content-Length: 3\r\n\r\nok\n"
+    ),
     "/raw/304": _raw(b"HTTP/1.1 304 Not Modified\r\nX-Seen: SEEN\r\nContent-Length: 3\r\n\r\n"),
     "/raw/100": _raw(b"HTTP/1.1 100 Continue\r\n\r\n" + _HEAD + b"Content-Length: 3\r\n\r\nok\n"),
     "/raw/both": _raw(_HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\r\n\r\n"),
