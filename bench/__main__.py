@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import charts, machine, readme, tables, wrk
+from bench import charts, instructions, machine, readme, tables, wrk
 from bench.arguments import WORKS, parser
 from bench.catalog import BASE, SERVERS, Server, check_names, choose, listing
 from bench.certificates import certificate
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         match given.command:
             case "list":
                 print(_listing(given.work))
+            case "instructions":
+                print(instructions.table(given.scripts, given.requests, given.before))
             case "report":
                 report = read(given.file)
                 _draw(report, given.charts)

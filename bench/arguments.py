@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from bench.catalog import BASE
 from bench.http_scenarios import ROWS
+from bench.scripts import SCRIPTS
 from bench.servers._streams import PIECE
 
 #: Largest ``--size``: below the limits that the echo servers put on a line.
@@ -108,6 +109,15 @@ def parser() -> argparse.ArgumentParser:
     )
     _common(everything, connections=None)
 
+    counted = commands.add_parser(
+        "instructions", help="of each request, counted by valgrind: what a change did to the code alone"
+    )
+    counted.add_argument(
+        "--scripts", type=_list_of(_script), default=list(SCRIPTS), metavar="NAME,…", help=f"of {', '.join(SCRIPTS)}"
+    )
+    counted.add_argument("--requests", type=_positive, default=1000, help="that are counted (default: %(default)s)")
+    counted.add_argument("--before", default="", metavar="COMMIT", help="count that one's asynchttp too, and compare")
+
     report = commands.add_parser("report", help="print a stored run again")
     report.add_argument("file", type=Path, help="what --json wrote")
     report.add_argument("--charts", type=Path, metavar="DIR", help="and draw it again, as SVG and PNG")
@@ -167,6 +177,10 @@ def _row(text: str) -> str:
 
 def _read(text: str) -> str:
     return _one_of(text, ("until", "bytes"))
+
+
+def _script(text: str) -> str:
+    return _one_of(text, tuple(SCRIPTS))
 
 
 def _work(text: str) -> str:
