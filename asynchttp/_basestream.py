@@ -299,6 +299,10 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
         """Whether the peer has closed its side, or the connection broke."""
         return self._peer_closed
 
+    def read_buffer_size(self) -> int:
+        """Octets that came and haven't been read."""
+        return len(self._buffer)
+
     def handshaking(self) -> bool:
         """Whether the peer can't have said anything yet, because there is TLS first."""
         return False

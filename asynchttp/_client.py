@@ -60,6 +60,8 @@ class ClientConnection(httputil.HTTPConnection):
         # Octets of the request's body still to come; None: as many as there are.
         self._left: int | None = None
         self._chunked = False
+        # Requests that no final response was read for.
+        self._unanswered = 0
         # A head was sent, and finish() hasn't been called since.
         self._sending = False
         # Held, because asyncio holds its tasks weakly. None: no response is being read.
@@ -86,7 +88,7 @@ class ClientConnection(httputil.HTTPConnection):
         The body is sent in chunks if ``headers`` say so, or if the method has one and they tell no length.
 
         Returns: a future that is done when the octets have been handed to the kernel; it has failed with
-        :exc:`StreamClosedError` if the peer has gone.
+        :exc:`StreamClosedError` if the peer has gone, or spoke before it was asked.
         Raises: :exc:`ValueError` for a head that would split the message, or leave it open where it ends.
         """
         method, target, _ = start_line
@@ -104,9 +106,20 @@ class ClientConnection(httputil.HTTPConnection):
         if self._chunked and not codings:
             fields.append(("Transfer-Encoding", "chunked"))
         head = line + serializer.encode_fields(fields) + b"\r\n"
+        self._refuse_unasked()
+        self._unanswered += 1
         self._method = method
         self._sending = True
         return self._send(head + self._framed(chunk) if chunk else head)
+
+    def _unasked(self) -> bool:
+        """Whether the server said something that nobody asked for.  RFC 9112 §9.2: MUST NOT be taken for a response."""
+        return self.stream is not None and not self._unanswered and self.stream.read_buffer_size() > 0
+
+    def _refuse_unasked(self) -> None:
+        if self._unasked():
+            gen_log.info("Malformed HTTP message from %s: it came before its request", self.context)
+            self.close()
 
     @tells_when_written(at=1)
     def write(self, chunk: bytes) -> "asyncio.Future[None]":
@@ -155,8 +168,9 @@ class ClientConnection(httputil.HTTPConnection):
         there, as it must behind a ``101``. Then, unless it did, it gets ``finish`` or ``on_connection_close``; the
         latter also when the peer broke the rules, or took too long, before there was a head.
 
-        Returns: a future: whether the connection can carry another request; ``False`` if the peer broke the rules or
-        the delegate failed, which is logged. Cancelling it closes the connection.
+        Returns: a future: whether the connection can carry another request; ``False`` if the peer broke the rules, the
+        delegate failed, which is logged, or something follows that no request was sent for. Cancelling it closes the
+        connection.
         Raises:
             StreamClosedError: the connection ended before the response did. The delegate was told if it had a head.
             AssertionError: another response is being read.
@@ -181,7 +195,7 @@ class ClientConnection(httputil.HTTPConnection):
 
     async def _read_response(self, delegate: httputil.HTTPMessageDelegate) -> bool:
         stream = self.stream
-        if stream is None:
+        if stream is None or self._cut:
             raise StreamClosedError
         finished = self._begun = False
         try:
@@ -202,11 +216,12 @@ class ClientConnection(httputil.HTTPConnection):
                     raise
                 gen_log.info("Timeout reading body from %s", self.context)
                 return False
+            self._unanswered = max(0, self._unanswered - 1)  # some read without having asked
             delegate.finish()
             finished = True
             tunnel = self._method == "CONNECT" and 200 <= head.status < 300
             alive = head.keep_alive and length is not None and not (tunnel or self._sending or self.no_keep_alive)
-            return alive and self.stream is not None
+            return alive and self.stream is not None and not self._unasked()
         except HTTPInputError as error:
             gen_log.info("Malformed HTTP message from %s: %s", self.context, error)
             return False

@@ -288,7 +288,7 @@ async def test_what_the_delegate_gets_of_the_head() -> None:
     assert response.headers.get_list("Set-Cookie") == ["a", "b"]
 
 
-async def test_keep_alive_carries_many_requests_and_what_follows_stays_in_the_stream() -> None:
+async def test_keep_alive_carries_many_requests() -> None:
     async with connected() as (conn, server):
         for number in range(3):
             ask(conn, path=f"/{number}")
@@ -298,9 +298,60 @@ async def test_keep_alive_carries_many_requests_and_what_follows_stays_in_the_st
             response = Response()
             assert await within(conn.read_response(response)) is True
             assert response.body == b"hello"
-        await server.send(HELLO + b"rest")
-        assert await within(conn.read_response(Response())) is True
-        assert await within(conn.detach().read_bytes(4)) == b"rest"
+
+
+async def test_pipelined_requests_get_their_responses() -> None:
+    async with connected() as (conn, server):
+        ask(conn)
+        ask(conn)
+        await server.send(HELLO.replace(b"hello", b"first") + HELLO)
+        for body in (b"first", b"hello"):
+            response = Response()
+            assert await within(conn.read_response(response)) is True
+            assert response.body == body
+
+
+#: RFC 9112 §9.2: a client MUST NOT take for a response what comes while it waits for none.
+BEHIND = {
+    "text": (b"rest", "GET"),
+    "response": (HELLO, "GET"),
+    "content-of-304": (b"hello", "GET"),
+    "content-of-head": (b"hello", "HEAD"),
+}
+
+
+@pytest.mark.parametrize(("rest", "method"), BEHIND.values(), ids=BEHIND.keys())
+async def test_9112_9_2_what_follows_a_response_ends_the_connection_and_stays_in_the_stream(
+    rest: bytes, method: str
+) -> None:
+    octets = HELLO[:-5] if method == "HEAD" else HELLO
+    if rest == b"hello" and method == "GET":
+        octets = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"
+    async with connected() as (conn, server):
+        ask(conn, method)
+        await server.send(octets + rest)
+        response = Response()
+        assert await within(conn.read_response(response)) is False
+        assert response.end == "finish"
+        assert await within(conn.detach().read_bytes(len(rest))) == rest
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_9112_9_2_response_that_came_before_its_request_is_none(first: bool) -> None:
+    async with connected() as (conn, server):
+        if not first:
+            ask(conn)
+            await server.send(HELLO)
+            assert await within(conn.read_response(Response())) is True
+        stream = conn.stream
+        assert stream is not None
+        stream.set_close_callback(lambda: None)  # so that it reads, as a stream does that waits in a pool
+        await server.send(HELLO)
+        await until(lambda: stream.read_buffer_size() == len(HELLO))
+        ask(conn)
+        assert stream.closed()
+        with pytest.raises(StreamClosedError):
+            await within(conn.read_response(Response()))
 
 
 async def test_no_keep_alive_closes_behind_the_response() -> None:
