@@ -191,8 +191,8 @@ def _parse_part(
     files: dict[str, list[HTTPFile]],
     config: ParseMultipartConfig,
 ) -> None:
-    # RFC 2046 §5.1.1 lets a part without octets share the CRLF of its empty line with the delimiter. Nobody writes such,
-    # and half of those who read take the delimiter for content.
+    # RFC 2046 §5.1.1 lets a part without octets share the CRLF of its empty line with the delimiter. Nobody writes
+    # such, and half of those who read take the delimiter for content.
     head_end = data.find(b"\r\n\r\n", begin, end)
     if head_end < 0:
         raise HTTPInputError("multipart/form-data missing headers")
