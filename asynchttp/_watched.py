@@ -132,8 +132,10 @@ class WatchedConnection(RequestBodyReader):
                     error = RequestTimeoutError(f"request head not complete after {params.header_timeout} s")
                     self._refuse(error, head=self._input[:HEAD_SAMPLE])
             elif elapsed > params.idle_connection_timeout or (self._memo is None and elapsed > params.header_timeout):
-                self._explain_silence()
-                self.stream.close()
+                # A loop that was busy for so long has timers first (uvloop's), and only then what came meanwhile.
+                if not self.octets_wait():
+                    self._explain_silence()
+                    self.stream.close()
         elif self._reading is _R_BODY:
             if self._body_timeout is not None and elapsed > self._body_timeout:
                 fact = f"request body not complete after {self._body_timeout} s"

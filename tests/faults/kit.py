@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,19 @@ from typing import Any
 from tests.support.processes import Process, start_python
 from tests.support.rawclient import RawClient
 
-__all__ = ["Crew", "Load", "alive", "start_crew", "wait_until"]
+__all__ = [
+    "Crew",
+    "Load",
+    "alive",
+    "cpu_of",
+    "descriptors_of",
+    "get",
+    "memory_of",
+    "start_crew",
+    "start_lone",
+    "stats_of",
+    "wait_until",
+]
 
 _PROGRAMS = pathlib.Path(__file__).parent / "programs"
 
@@ -26,6 +39,27 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def memory_of(pid: int) -> int:
+    """Resident octets."""
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU time so far."""
+    words = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def descriptors_of(pid: int) -> int:
+    """How many are open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def get(target: str, *fields: str) -> bytes:
+    """The octets of a request."""
+    return "\r\n".join([f"GET {target} HTTP/1.1", "Host: test", *fields, "", ""]).encode()
 
 
 async def wait_until(condition: Any, seconds: float = 20.0) -> None:
@@ -90,6 +124,29 @@ def start_crew(loop_name: str, workers: int = 2, program: str = "crew", **option
             for pid in [process.pid, *crew.pids()]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, 9)
+
+
+@contextlib.contextmanager
+def start_lone(loop_name: str, **options: Any) -> Iterator[Crew]:
+    """Run ``lone.py``, which is expected to have nothing to say on its stderr."""
+    with start_crew(loop_name, 0, "lone", **options) as crew:
+        crew.process.wait_for_line("^worker ")
+        with socket.create_connection(("127.0.0.1", crew.port), timeout=20) as client:
+            # uvloop opens a descriptor for its first connection, and keeps it.
+            client.sendall(get("/", "Connection: close"))
+            while client.recv(1000):
+                pass
+        yield crew
+        crew.process.kill()
+        assert crew.process.stderr == ""
+
+
+async def stats_of(crew: Crew) -> dict[str, float]:
+    """What a ``lone.py`` counts."""
+    async with await crew.connect() as client:
+        response = await client.request(get("/stats", "Connection: close"))
+    figures: dict[str, float] = json.loads(response.body)
+    return figures
 
 
 @dataclasses.dataclass

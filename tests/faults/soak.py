@@ -20,6 +20,7 @@ import asyncio
 import contextlib
 import dataclasses
 import hashlib
+import math
 import os
 import pathlib
 import random
@@ -36,9 +37,8 @@ from tests.support.rawclient import RawClient, RawResponse
 _WORKER_TIMEOUT = 2.0
 #: Seconds that a worker gets to finish; one that is stopped then is killed a second later.
 _GRACEFUL_TIMEOUT = 5.0
-#: Seconds behind a fault in which it may cost requests: of a worker that is killed at once, but for a busy machine; of
-#: a stopped one when it is found, or when it doesn't hand over to the replacement that it was about to get.
-_SHADOWS = {"kill": 1.0, "stop": _WORKER_TIMEOUT + _GRACEFUL_TIMEOUT + 3.0}
+#: Seconds behind the end of a worker that was killed, or found to be stopped, in which that may cost requests.
+_SHADOW = 1.0
 
 
 @dataclasses.dataclass
@@ -49,8 +49,8 @@ class Score:
     lost: list[tuple[float, str]] = dataclasses.field(default_factory=list)
     wrong: list[str] = dataclasses.field(default_factory=list)
     what: Counter[str] = dataclasses.field(default_factory=Counter)
-    #: (moment, until when it may cost requests)
-    deaths: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+    #: [when a worker was killed or stopped, until when that may cost requests]
+    deaths: list[list[float]] = dataclasses.field(default_factory=list)
 
     def unexplained(self) -> list[str]:
         """Losses that no violent death explains."""
@@ -186,17 +186,27 @@ async def behave(crew: Crew, score: Score, behaviours: tuple[Behaviour, ...], en
                 score.lost.append((time.monotonic(), f"{behaviour.__name__}: {error!r:.150}"))
 
 
+async def follow(pid: int, death: list[float]) -> None:
+    """Wait for the end of a worker that was killed or stopped: on a busy machine either takes its time."""
+    while alive(pid):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    death[1] = time.monotonic() + _SHADOW
+
+
 async def shake(crew: Crew, score: Score, end: float) -> None:
     """Do to the workers what an operator, the kernel or a bug does."""
-    while time.monotonic() < end - 6:
-        await asyncio.sleep(random.uniform(0.5, 3))
+    followers = set()
+    while time.monotonic() < end - 2:
+        await asyncio.sleep(random.uniform(0.3, 2))
         workers = [pid for pid in crew.pids() if alive(pid)]
         what = random.choice(("kill", "kill", "stop", "reload", "more", "less", "term", "log"))
         score.what[what] += 1
         if what in ("kill", "stop") and workers:
-            score.deaths.append((time.monotonic(), time.monotonic() + _SHADOWS[what]))
+            pid = random.choice(workers)
+            score.deaths.append([time.monotonic(), math.inf])
+            followers.add(asyncio.create_task(follow(pid, score.deaths[-1])))
             with contextlib.suppress(ProcessLookupError):
-                os.kill(random.choice(workers), signal.SIGKILL if what == "kill" else signal.SIGSTOP)
+                os.kill(pid, signal.SIGKILL if what == "kill" else signal.SIGSTOP)
         elif what == "term" and workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(random.choice(workers), signal.SIGTERM)
@@ -208,6 +218,7 @@ async def shake(crew: Crew, score: Score, end: float) -> None:
             crew.process.send_signal(signal.SIGHUP)
         elif what == "log":
             crew.process.send_signal(signal.SIGUSR1)
+    await asyncio.gather(*followers)
 
 
 Samples = dict[int, list[tuple[float, int, int]]]

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import pathlib
 import re
 import resource
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
-from tests.faults.kit import start_crew
+from tests.faults.kit import memory_of, start_crew
 from tests.support.processes import start_python
 from tests.support.rawclient import RawClient
 
@@ -38,11 +37,6 @@ def descriptors(number: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def memory_of(pid: int) -> int:
-    """Resident octets."""
-    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @linux
@@ -69,7 +63,7 @@ def test_idle_connection_costs_little_memory(loop_name: str, style: str) -> None
         assert each <= IDLE[loop_name]
 
 
-@pytest.mark.asyncio
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # of the clients
 async def test_stalled_tls_handshakes_do_not_slow_the_healthy(loop_name: str, tmp_path: pathlib.Path) -> None:
     """Some have said nothing, some a half of their first word; and all are gone after the time of a head."""
     ca = trustme.CA()
@@ -96,7 +90,7 @@ async def test_stalled_tls_handshakes_do_not_slow_the_healthy(loop_name: str, tm
                     await writer.wait_closed()
             return best
 
-        await healthy()
+        calm = await healthy()
         async with contextlib.AsyncExitStack() as stack:
             stalled: list[RawClient] = []
             for number in range(200):
@@ -104,17 +98,18 @@ async def test_stalled_tls_handshakes_do_not_slow_the_healthy(loop_name: str, tm
                 if number % 2:
                     await client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
                 stalled.append(client)
-            assert await healthy() < 0.2
+            crowded = await healthy()
+            print(f"{loop_name}: {calm * 1000:.1f} ms alone, {crowded * 1000:.1f} ms beside 200 stalled handshakes")
+            assert crowded < calm + 0.2
             for client in stalled:
                 assert await client.read_to_end() == b""
 
 
-@pytest.mark.parametrize(("loop_name", "seconds"), [("uvloop", 5)])
-def test_mixed_load_with_faults(loop_name: str, seconds: int) -> None:
+def test_mixed_load_with_faults(loop_name: str) -> None:
     """Nothing lost, wrong or out of order, and no traceback; slopes need minutes, which ``python -m`` gives them."""
-    minutes = str(seconds / 60)
-    arguments = ("-m", "tests.faults.soak", "--minutes", minutes, "--loop", loop_name, "--seed", "1", "--clients", "4")
-    with start_python(*arguments, deadline=seconds + 40) as process:
+    arguments = ("-m", "tests.faults.soak", "--minutes", "0.12", "--loop", loop_name, "--seed", "1", "--clients", "2")
+    with start_python(*arguments, deadline=50) as process:
         code = process.wait()
         assert code == 0, process._evidence()
-        assert re.search(r"^steady", process.stdout, re.MULTILINE)
+        assert re.search(r"^steady: [1-9]", process.stdout, re.MULTILINE)
+        assert re.search(r"^shaken: [1-9].*\n.*[1-9] (kill|stop|reload|more|less|term)", process.stdout, re.MULTILINE)

@@ -72,8 +72,6 @@ async def test_every_phase_at_once(loop_name: str) -> None:
         clients = {name: await crew.connect() for name in names}
         await clients["idle"].request(b"GET /pid HTTP/1.1\r\nHost: test\r\n\r\n")
         await asyncio.sleep(1.5)  # longer than a client gets that has just had its answer
-        fresh = await crew.connect()
-        await fresh.request(b"GET /pid HTTP/1.1\r\nHost: test\r\n\r\n")
         await clients["in the head"].send(b"GET /pid HTTP/1.1\r\nHo")
         await clients["in the body"].send(head + body[:1000])
         await clients["in the handler"].send(b"GET /sleep?v=1 HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -82,18 +80,20 @@ async def test_every_phase_at_once(loop_name: str) -> None:
         begun = await clients["in the response"].read_until(b"\r\n\r\n")
         await clients["endless"].send(b"GET /endless HTTP/1.1\r\nHost: test\r\n\r\n")
         await clients["endless"].read_until(b"0\n")
+        fresh = await crew.connect()
+        await fresh.request(b"GET /pid HTTP/1.1\r\nHost: test\r\n\r\n")
 
         started = time.monotonic()
         crew.process.send_signal(signal.SIGTERM)
         # At its start.
         await clients["endless"].read_until(b"bye\n\r\n0\r\n\r\n")
-        assert time.monotonic() - started < 1
-        # Without a word, and at once.
-        assert await clients["idle"].read_to_end() == b""
-        assert await clients["silent"].read_to_end() == b""
+        assert time.monotonic() - started < 5  # of 30
         # It has its chance.
         last = await fresh.request(b"GET /pid HTTP/1.1\r\nHost: test\r\n\r\n")
         assert last.has_token("Connection", "close")
+        # Without a word, and at once.
+        assert await clients["idle"].read_to_end() == b""
+        assert await clients["silent"].read_to_end() == b""
         # Whoever has begun may go on.
         await clients["in the head"].send(b"st: test\r\n\r\n")
         assert (await clients["in the head"].read_response()).has_token("Connection", "close")
@@ -106,7 +106,7 @@ async def test_every_phase_at_once(loop_name: str) -> None:
         for client in [*clients.values(), fresh]:
             client.close()
         await crew.ended(0)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 20  # of 30
 
 
 @pytest.mark.parametrize("loop_name", ["asyncio"])
@@ -119,7 +119,7 @@ async def test_limit_cuts_what_is_not_over(loop_name: str) -> None:
             started = time.monotonic()
             crew.process.send_signal(signal.SIGTERM)
             assert await client.read_to_end() == b""
-            assert 0.4 < time.monotonic() - started < 3
+            assert 0.4 < time.monotonic() - started < 10  # of 30
         await crew.ended(0)
 
 
@@ -138,7 +138,7 @@ async def test_second_signal_cuts(loop_name: str, first: signal.Signals) -> None
             crew.process.send_signal(first)
             assert await client.read_to_end() == b""
         await crew.ended(1)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 10  # of 30
 
 
 def _accepts(port: int) -> bool:
@@ -151,21 +151,24 @@ def _accepts(port: int) -> bool:
 
 @pytest.mark.parametrize("loop_name", ["uvloop"])
 async def test_lame_duck_says_so_and_serves(loop_name: str) -> None:
-    with start_crew(loop_name, 2, start={"shutdown_delay": 1.0}) as crew:
+    with start_crew(loop_name, 2, start={"shutdown_delay": 2.0}) as crew:
         await crew.started()
         ready = b"GET /ready HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-        async with await crew.connect() as client:
-            assert (await client.request(ready)).status == 200
+
+        async def status() -> int:
+            async with await crew.connect() as client:
+                return (await client.request(ready)).status
+
+        assert await status() == 200
         async with Load(crew.port, keep_alive=2, single=2) as load:
             started = time.monotonic()
             crew.process.send_signal(signal.SIGTERM)
-            statuses = set()
-            while time.monotonic() - started < 0.8:
-                async with await crew.connect() as client:
-                    statuses.add((await client.request(ready)).status)
-            assert 503 in statuses
+            while await status() != 503:
+                pass
+            await load.reach(20)
+            assert load.refused == 0
             await load.all_refused()
-            assert time.monotonic() - started > 1.0
+            assert time.monotonic() - started > 2.0
         await crew.ended(0)
         assert load.lost == []
 
