@@ -20,6 +20,7 @@ __all__ = [
     "Load",
     "alive",
     "cpu_of",
+    "descriptors_at_rest",
     "descriptors_of",
     "get",
     "memory_of",
@@ -55,6 +56,15 @@ def cpu_of(pid: int) -> float:
 def descriptors_of(pid: int) -> int:
     """How many are open."""
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+async def descriptors_at_rest(pid: int) -> int:
+    """How many are open when those of former connections have been closed."""
+    counts = [descriptors_of(pid)]
+    while len(counts) < 5 or len(set(counts[-5:])) > 1:
+        await asyncio.sleep(0.03)
+        counts.append(descriptors_of(pid))
+    return counts[-1]
 
 
 def get(target: str, *fields: str) -> bytes:

@@ -1,6 +1,5 @@
 """Workers that die, hang, are replaced, are more or fewer: what it costs, in requests and in milliseconds."""
 
-import asyncio
 import json
 import os
 import pathlib
@@ -100,8 +99,8 @@ async def test_connections_of_a_place_without_worker_are_taken_by_another(loop_n
             for births in range(2, 8):
                 await wait_until(lambda births=births: sum(place == 0 for place, _, _ in crew.born()) == births - 1)
                 os.kill([pid for place, pid, _ in crew.born() if place == 0][-1], signal.SIGKILL)
-            # Now it has 1.6 s to wait, and half of the connections come to its socket: one by one the four clients would
-            # come to rest there.
+            # Now it has 1.6 s to wait, and half of the connections come to its socket: one by one the four clients
+            # would come to rest there.
             before = load.served
             await crew.started(8)
             assert load.served - before > 40

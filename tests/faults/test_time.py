@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.faults.kit import Crew, descriptors_of, get, start_lone, wait_until
+from tests.faults.kit import Crew, descriptors_at_rest, descriptors_of, get, start_lone, wait_until
 
 pytestmark = [
     pytest.mark.asyncio(loop_factories=["asyncio"]),  # of the clients; the server has both
@@ -34,7 +34,7 @@ async def drip(crew: Crew, beginning: bytes, *, first: bytes = b"") -> tuple[flo
 async def test_deadlines_come_at_each_point_and_none_comes_early(loop_name: str) -> None:
     limits = {"header_timeout": LIMIT, "idle_connection_timeout": LIMIT, "body_timeout": LIMIT}
     with start_lone(loop_name, server=limits) as crew:
-        before = descriptors_of(crew.pid)
+        before = await descriptors_at_rest(crew.pid)
         post = b"POST /sum HTTP/1.1\r\nHost: test\r\n"
         points = {
             "silent": drip(crew, b""),
@@ -74,10 +74,10 @@ async def test_idle_connection_with_a_request_waiting_is_served_and_not_closed(l
 
 
 async def test_reader_without_progress_is_cut_and_no_other(loop_name: str) -> None:
-    """A dead one goes, with its handler, its buffers and its descriptor; one that reads slowly, and a quiet stream, live."""
+    """A dead one goes, with its handler, buffers and descriptor; one that reads slowly, and a quiet stream, live."""
     limit = 1.0
     with start_lone(loop_name, server={"write_timeout": limit}) as crew:
-        before = descriptors_of(crew.pid)
+        before = await descriptors_at_rest(crew.pid)
         # One that is cut in the middle of a response of known size, and one whose handler goes on and on.
         dead = [await crew.connect(receive_buffer=4096) for _ in range(2)]
         started = time.monotonic()

@@ -209,6 +209,7 @@ class Message(httputil.HTTPMessageDelegate):
         if "response" in self.path:
             begin(self.connection)
             self.connection.write(b"begun")
+        self.connection.set_close_callback(self.on_connection_close)
         say("waiting")
 
     def on_connection_close(self):
