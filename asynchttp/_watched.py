@@ -131,11 +131,9 @@ class WatchedConnection(RequestBodyReader):
                 if elapsed > params.header_timeout:
                     error = RequestTimeoutError(f"request head not complete after {params.header_timeout} s")
                     self._refuse(error, head=self._input[:HEAD_SAMPLE])
-            elif elapsed > params.idle_connection_timeout or (self._memo is None and elapsed > params.header_timeout):
-                # A loop that was busy for so long has timers first (uvloop's), and only then what came meanwhile.
-                if not self.octets_wait():
-                    self._explain_silence()
-                    self.stream.close()
+            elif self._is_silent_for_too_long(elapsed):
+                self._explain_silence()
+                self.stream.close()
         elif self._reading is _R_BODY:
             if self._body_timeout is not None and elapsed > self._body_timeout:
                 fact = f"request body not complete after {self._body_timeout} s"
@@ -152,6 +150,13 @@ class WatchedConnection(RequestBodyReader):
             self.stream.peer_has_gone()
             if _peerwatch.lost(self.stream.socket):
                 self.stream.close()
+
+    def _is_silent_for_too_long(self, elapsed: float) -> bool:
+        params = self.params
+        if elapsed > params.idle_connection_timeout or (self._memo is None and elapsed > params.header_timeout):
+            # Where the loop was busy for so long, uvloop calls its timers before it looks at what came meanwhile.
+            return not self.octets_wait()
+        return False
 
     def in_flight(self) -> bool:
         """Whether a request is being received or answered."""

@@ -43,7 +43,7 @@ async def test_server_without_descriptors_stays_calm_and_comes_back(loop_name: s
 
 
 async def test_burst_behind_a_blocked_loop_waits_in_the_backlog_and_starves_nobody(loop_name: str) -> None:
-    """All connect while nobody accepts, so the backlog is in force; the one that was there is among the first served."""
+    """All connect while nobody accepts: the backlog is in force. The one that was there is among the first served."""
     count = 300
     with start_lone(loop_name, backlog=count + 50) as crew, contextlib.ExitStack() as stack:
         early = await crew.connect()

@@ -1,4 +1,4 @@
-"""Clients that half-close or leave, and handlers that fail or go on for too long: what each side learns of the other."""
+"""Clients that half-close or leave, handlers that fail or go on for too long: what each learns of the other."""
 
 import sys
 import time
