@@ -63,8 +63,9 @@ ipv6_address: Final = b"|".join(
 #: RFC 3986 §3.2.2 IP-literal; IPvFuture has no future yet, and costs nothing.
 ip_literal: Final = rb"\[(?:" + ipv6_address + rb"|[vV][0-9A-Fa-f]++\.[" + reg_char + rb":]++)\]"
 
-#: RFC 9110 §7.2: uri-host, and a port of at most five digits.
-host: Final = rb"(?:" + ip_literal + rb"|" + reg_name + rb")(?::[0-9]{0,5})?+"
+#: RFC 9110 §7.2: uri-host, and a port of at most five digits. One of the two alone is no port: §4.2.1 wants a URI that
+#: has no host to be refused, and the Host of a request is a part of its URI. Looked back for, where there is a colon.
+host: Final = rb"(?:" + ip_literal + rb"|" + reg_name + rb")(?::(?<=[^\t :]:)[0-9]{0,5})?+"
 
 #: RFC 9110 §5.6.3 BWS: whitespace that MUST be parsed and MUST NOT be sent.
 bws: Final = rb"[ \t]*+"

@@ -134,7 +134,7 @@ def check_target(method: bytes, target: bytes, body_length: int = 0) -> None:
         authority = rest.partition(b"/")[0].partition(b"?")[0]
         if not (colon and scheme.lower() in (b"http", b"https") and abnf.HOST.fullmatch(authority)):
             raise HTTPInputError("the request target is neither a path nor an http URI", reason=_reasons.TARGET)
-        if authority[:1] in (b"", b":"):
+        if not authority:
             raise HTTPInputError("the request target is an http URI without a host", reason=_reasons.TARGET)
 
 

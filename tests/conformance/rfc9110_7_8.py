@@ -31,4 +31,21 @@ CASES: list[Case] = [
         end=End.CLOSES,
     ),
     accepts("9110-7.8-option-without-field", get(b"/", b"Connection: Upgrade") + NEXT, Seen("GET"), SEEN_NEXT),
+    *(
+        accepts(
+            f"9110-7.8-{name}",
+            get(b"/", *fields) + NEXT,
+            Seen("GET"),
+            SEEN_NEXT,
+            level=Level.SHOULD,
+        )
+        for name, fields in (
+            (
+                "h2c",
+                [b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"],
+            ),
+            ("websocket-without-a-key", [b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13"]),
+            ("tls", [b"Connection: Upgrade", b"Upgrade: TLS/1.0"]),
+        )
+    ),
 ]

@@ -72,4 +72,31 @@ CASES: list[Case] = [
             ("mailto", b"mailto:a@b"),
         )
     ),
+    *(
+        refuses(f"9112-3.2.2-{name}", get(target), level=Level.SHOULD)
+        for name, target in (
+            ("fragment", b"http://a/#b"),
+            ("fragment-without-path", b"http://a#b"),
+            ("nul-in-authority", b"http://a\0b/"),
+            ("latin-1-in-authority", b"http://\xe9/"),
+            ("two-ports", b"http://a:80:80/"),
+            ("port-of-six-digits", b"http://a:000080/"),
+            ("ipv6-zone", b"http://[fe80::1%25eth0]/"),
+            ("ipv6-and-text", b"http://[::1]a/"),
+            ("comma-in-authority", b"http://a,b/"),
+            ("percent-in-authority", b"http://a%zz/"),
+            ("brackets-around-a-name", b"http://[a]/"),
+        )
+    ),
+    accepts(
+        "9112-3.2.2-of-options-without-path",
+        head(b"OPTIONS http://a HTTP/1.1"),
+        Seen("OPTIONS", "http://a", host="a"),
+    ),
+    refuses(
+        "9112-3.2.2-with-an-invalid-host-field",
+        head(b"GET http://a/ HTTP/1.1", b"Host: a b", host=None),
+        level=Level.MUST,
+        named=[400],
+    ),
 ]

@@ -192,4 +192,25 @@ CASES: list[Case] = [
         end=End.CLOSES,
         must_close=False,
     ),
+    *(
+        refuses(f"9112-6.1-name-{name}", head(_POST, field, b"Content-Length: 15") + _BODY + NEXT, level=Level.SHOULD)
+        for name, field in (
+            ("before-nul", b"Transfer-Encoding\0: chunked"),
+            ("before-vertical-tab", b"Transfer-Encoding\x0b: chunked"),
+            ("behind-nul", b"\0Transfer-Encoding: chunked"),
+            ("with-soft-hyphen", b"Transfer\xadEncoding: chunked"),
+            ("with-long-s", "Tran\u017ffer-Encoding: chunked".encode()),
+            ("in-quotes", b'"Transfer-Encoding": chunked'),
+            ("behind-slash", b"/Transfer-Encoding: chunked"),
+        )
+    ),
+    *(
+        refuses(
+            f"9112-6.1-hidden-{name}",
+            head(_POST, b"X-A: b" + line_end + CHUNKED, b"Content-Length: 15") + _BODY + NEXT,
+            level=Level.OURS,
+            why="§2.2 lets a server take a bare LF for the end of a line: then there are both framings, else one",
+        )
+        for name, line_end in (("behind-bare-lf", b"\n"), ("behind-two-bare-lf", b"\n\n"), ("behind-lf-cr", b"\n\r"))
+    ),
 ]

@@ -122,4 +122,17 @@ CASES: list[Case] = [
         level=Level.OURS,
         why="our limit, on the sum of the chunks",
     ),
+    *(
+        refuses(f"9112-7.1-{name}", chunked(octets) + NEXT, level=Level.SHOULD)
+        for name, octets in (
+            ("lf-cr-behind-chunk-size", b"5\n\rhello\r\n" + _END),
+            ("lf-cr-behind-data", b"5\r\nhello\n\r" + _END),
+            ("space-behind-last-chunk", b"5\r\nhello\r\n0 \r\n\r\n"),
+            ("tab-behind-last-chunk", b"5\r\nhello\r\n0\t\r\n\r\n"),
+            ("last-chunk-prefix", b"5\r\nhello\r\n0x0\r\n\r\n"),
+            ("last-chunk-minus-sign", b"5\r\nhello\r\n-0\r\n\r\n"),
+            ("next-line-behind-chunk-size", b"5\x85\r\nhello\r\n" + _END),
+            ("content-in-the-place-of-trailers", b"5\r\nhello\r\n0\r\nhello\r\n\r\n"),
+        )
+    ),
 ]

@@ -81,4 +81,23 @@ CASES: list[Case] = [
         named=range(400, 500),
         or_seen=[(_HELLO, SEEN_NEXT), (_HELLO,)],
     ),
+    # RFC 9110 §6.5.1: what doesn't frame but mustn't be believed here is left out, and means nothing.
+    *(
+        accepts(f"9112-7.1.2-{name}-means-nothing", _with_trailers(line), _HELLO, SEEN_NEXT, or_refused=[400, 411])
+        for name, line in (
+            ("upgrade", b"Upgrade: h2c"),
+            ("te", b"TE: trailers"),
+            ("authorization", b"Authorization: Basic YTpi"),
+            ("cookie", b"Cookie: a=b"),
+            ("content-encoding", b"Content-Encoding: gzip"),
+            ("trailer", b"Trailer: X-A"),
+            ("forwarded-for", b"X-Forwarded-For: 192.0.2.1"),
+        )
+    ),
+    refuses(
+        "9112-7.1.2-bare-lf-hides-a-field",
+        chunked(b"5\r\nhello\r\n0\r\nX-A: b\nContent-Length: 5\r\n\r\n") + NEXT,
+        level=Level.OURS,
+        why="§2.2 lets a server take a bare LF as the end of a line; in framing we never do",
+    ),
 ]

@@ -108,4 +108,25 @@ CASES: list[Case] = [
         why="§9.6 describes it: half-close, read on for a while, close",
         replies=[Reply(413, {"Connection": "close"})],
     ),
+    # Nothing behind a request whose handler failed: nobody knows what it left half done.
+    accepts(
+        "9112-9.6-request-behind-a-failure",
+        get(b"/fail") + NEXT,
+        level=Level.OURS,
+        why="the handler of this case fails",
+        logs="RuntimeError: as asked for",
+        ours_only=True,
+        replies=[Reply(500, {"Connection": "close"})],
+        end=End.CLOSES,
+    ),
+    accepts(
+        "9112-9.6-request-behind-a-body-that-a-failed-handler-left",
+        sized(NEXT, line=b"POST /fail HTTP/1.1") + NEXT,
+        level=Level.OURS,
+        why="the handler of this case fails",
+        logs="RuntimeError: as asked for",
+        ours_only=True,
+        replies=[Reply(500, {"Connection": "close"})],
+        end=End.CLOSES,
+    ),
 ]

@@ -55,8 +55,6 @@ def test_text_refuses_what_is_no_octet(pattern: str, text: str) -> None:
     "host",
     [
         b"",
-        b":",
-        b":80",
         b"a",
         b"example.org",
         b"example.org.",
