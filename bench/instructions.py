@@ -71,10 +71,10 @@ def table(names: Sequence[str], requests: int, before: str) -> str:
     Args:
         before: a commit to compare with, or nothing.
     """
+    then = count(names, requests, before) if before else {}
     now = count(names, requests)
     if not before:
         return "\n".join(aligned([["script", "instructions/request"], *([name, _number(now[name])] for name in names)]))
-    then = count(names, requests, before)
     lines = [[name, _number(then[name]), _number(now[name]), f"{now[name] / then[name] - 1:+.1%}"] for name in names]
     return "\n".join(aligned([["script", before, "now", "change"], *lines]))
 

@@ -13,6 +13,7 @@ request, not what a loop does to find it. ``raw`` shows what the client and its 
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -92,11 +93,15 @@ class MemoryLoop(asyncio.BaseEventLoop):
 class Player:
     """One connection to a server, made by ``start``, on which :meth:`play` sends the same request again and again."""
 
-    def __init__(self, start: Callable[["Player"], object], request: bytes, answer: bytes) -> None:
+    def __init__(
+        self, start: Callable[["Player"], object], request: bytes, answer: bytes, loop: MemoryLoop | None = None
+    ) -> None:
         self.request = request
-        self.loop = MemoryLoop()
+        self.loop = loop or MemoryLoop()
         self.io_loop = IOLoop(asyncio_loop=self.loop)
-        self._socks = socket.socketpair()
+        #: what ends with the connection
+        self.resources = contextlib.ExitStack()
+        self._socks = [self.resources.enter_context(sock) for sock in socket.socketpair()]
         self._left = 0
         # Kept: some servers close when collected.
         self._server = start(self)
@@ -137,8 +142,7 @@ class Player:
         self.transport.abort()
         self.loop.run_until_complete(asyncio.sleep(0))
         self.io_loop.close()
-        for sock in self._socks:
-            sock.close()
+        self.resources.close()
 
 
 class _Raw(asyncio.Protocol):
@@ -186,7 +190,11 @@ def _http(handler: Any, **options: Any) -> Callable[[Player], object]:
 def _logged(player: Player) -> object:
     from asynchttp._loghandlers import AccessStreamHandler  # not all commits that one may compare with have it
 
-    access_log.handlers = [AccessStreamHandler(open(os.devnull, "w"))]  # noqa: SIM115 (for the life of the process)
+    nowhere = player.resources.enter_context(open(os.devnull, "w"))  # noqa: SIM115 (closed by close())
+    handler = AccessStreamHandler(nowhere)
+    access_log.addHandler(handler)
+    player.resources.callback(access_log.removeHandler, handler)
+    player.resources.callback(setattr, access_log, "propagate", access_log.propagate)
     access_log.propagate = False
     access_log.setLevel(logging.INFO)
     return _http(respond, access_log="combined")(player)
@@ -227,9 +235,9 @@ SCRIPTS: Final[dict[str, tuple[Callable[[Player], object], bytes, bytes]]] = {
 }
 
 
-def player(name: str) -> Player:
-    """A connection on which the script of that name can be played."""
-    return Player(*SCRIPTS[name])
+def player(name: str, loop: MemoryLoop | None = None) -> Player:
+    """A connection on which the script of that name can be played; ``loop``: a new one of that kind."""
+    return Player(*SCRIPTS[name], loop)
 
 
 def _main(requests: int, names: list[str]) -> None:

@@ -1,11 +1,10 @@
-"""What one small request may cost, counted: a number here is a promise, and a change of one needs a reason.
+"""What one small request costs in each style, counted on a real socket, against ``bounds.py``.
 
 The server runs on a loop that counts what is asked of it; the client is a plain socket, so all that is counted is the
 server's. The loop runs from the arrival of a packet until its answer is written.
 """
 
 import asyncio
-import dataclasses
 import gc
 import inspect
 import socket
@@ -20,41 +19,14 @@ import asynchttp
 from asynchttp import ioloop
 from asynchttp._basestream import BaseIOStream
 from asynchttp.httpserver import HTTPServer
+from tests.budget.bounds import EAGER, STYLES, Cost
+from tests.budget.counting import Counts, count_eager_tasks
 from tests.integration.helpers import build_request
 
 try:
     import uvloop
 except ImportError:
     uvloop = None  # type: ignore[assignment]
-
-EAGER = sys.version_info >= (3, 12)
-
-
-@dataclasses.dataclass(frozen=True)
-class Cost:
-    """Of one request; ``writes`` of one packet, however many requests it holds."""
-
-    tasks: int = 0
-    futures: int = 0
-    timers: int = 0
-    callbacks: int = 0
-    """``call_soon``; the step of a task that isn't eager is one"""
-    writes: int = 1
-    objects: int = 1
-    """that the garbage collector tracks, of a request that is kept"""
-    frames: int = 0
-    """calls of Python functions of the package"""
-
-
-#: The budget. Frames are those of the second and later requests of a connection, one in a packet.
-BUDGET = {
-    "raw": Cost(frames=16),
-    "respond": Cost(frames=13),
-    "respond, returned": Cost(frames=14),
-    "structured": Cost(frames=41),
-    "coroutine": Cost(tasks=1, callbacks=0 if EAGER else 1, frames=14),
-    "coroutine that responds": Cost(tasks=1, callbacks=0 if EAGER else 1, frames=16),
-}
 
 PACKETS = 200
 REQUEST = build_request("/hello", "User-Agent: x", "Accept: */*")
@@ -97,37 +69,6 @@ HANDLERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Counts:
-    """A mixin for loops: counts what the package asks of them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reset()
-
-    def reset(self) -> None:
-        self.tasks = self.futures = self.timers = self.callbacks = self.writes = 0
-
-    def create_task(self, *args: Any, **kwargs: Any) -> Any:
-        self.tasks += 1
-        return super().create_task(*args, **kwargs)  # type: ignore[misc]
-
-    def create_future(self) -> Any:
-        self.futures += 1
-        return super().create_future()  # type: ignore[misc]
-
-    def call_later(self, *args: Any, **kwargs: Any) -> Any:
-        self.timers += 1
-        return super().call_later(*args, **kwargs)  # type: ignore[misc]
-
-    def call_at(self, *args: Any, **kwargs: Any) -> Any:
-        self.timers += 1
-        return super().call_at(*args, **kwargs)  # type: ignore[misc]
-
-    def call_soon(self, *args: Any, **kwargs: Any) -> Any:
-        self.callbacks += 1
-        return super().call_soon(*args, **kwargs)  # type: ignore[misc]
-
-
 class CountingAsyncioLoop(Counts, asyncio.SelectorEventLoop):
     pass
 
@@ -166,15 +107,7 @@ class Bench:
 
         monkeypatch.setattr(BaseIOStream, "connection_made", connection_made)
 
-        class CountingTask(asyncio.Task[Any]):
-            """Eager tasks aren't made by the loop."""
-
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                loop.tasks += 1
-                super().__init__(*args, **kwargs)
-
-        if EAGER:
-            monkeypatch.setattr(asyncio, "Task", CountingTask)
+        count_eager_tasks(loop, monkeypatch)
         self.io_loop = ioloop.IOLoop(asyncio_loop=loop)
         self.server = HTTPServer(handler, header_timeout=1000, idle_connection_timeout=1000)
         self.server.listen(0, "127.0.0.1")
@@ -203,7 +136,7 @@ def loop(loop_name: str) -> Any:
     return CountingAsyncioLoop() if loop_name == "asyncio" else CountingUvloop()
 
 
-@pytest.fixture(params=BUDGET)
+@pytest.fixture(params=STYLES)
 def style(request: pytest.FixtureRequest) -> str:
     style: str = request.param
     return style
@@ -221,7 +154,7 @@ def bench(loop: Any, style: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Be
 def test_tasks_futures_timers_callbacks_and_writes(bench: Bench, style: str, burst: int) -> None:
     octets = REQUEST * burst
     expected = bench.answer * burst
-    if burst > 1 and not EAGER and BUDGET[style].tasks:
+    if burst > 1 and not EAGER and STYLES[style].tasks:
         pytest.skip("a task that isn't eager needs a turn of the loop: no burst can be answered in one")
     bench.loop.reset()
     for _ in range(PACKETS):
@@ -234,7 +167,7 @@ def test_tasks_futures_timers_callbacks_and_writes(bench: Bench, style: str, bur
         callbacks=bench.loop.callbacks,
         writes=bench.loop.writes,
     )
-    budget = BUDGET[style]
+    budget = STYLES[style]
     requests = PACKETS * burst
     assert counted == Cost(
         tasks=budget.tasks * requests,
@@ -275,7 +208,7 @@ def test_objects_of_a_request_that_is_kept(
         gc.enable()
     assert len(kept) == PACKETS
     per_request = (after - before) / PACKETS
-    assert per_request <= BUDGET[style].objects + 0.1
+    assert per_request <= STYLES[style].objects + 0.1
 
 
 def test_requests_leave_nothing_behind(bench: Bench) -> None:
@@ -307,4 +240,4 @@ def test_frames(bench: Bench, style: str) -> None:
             bench.exchange(REQUEST)
     finally:
         sys.setprofile(None)
-    assert frames / PACKETS <= BUDGET[style].frames
+    assert frames / PACKETS <= STYLES[style].frames

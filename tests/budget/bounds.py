@@ -1,0 +1,96 @@
+"""What one small request may cost at most: each number is a promise. All bounds of this directory stand here.
+
+To tighten them: lower a number to what the failing test or ``python -m bench instructions`` says. To raise one needs a
+reason, in the commit.
+"""
+
+import dataclasses
+import sys
+
+EAGER = sys.version_info >= (3, 12)
+#: of a handler's task, which isn't eager before Python 3.12: its step
+STEP = 0 if EAGER else 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Of one request; ``writes`` of one packet, however many requests it holds."""
+
+    tasks: int = 0
+    futures: int = 0
+    timers: int = 0
+    callbacks: int = 0
+    """``call_soon``; the step of a task that isn't eager is one"""
+    writes: int = 1
+    objects: int = 1
+    """that the garbage collector tracks, of a request that is kept"""
+    frames: int = 0
+    """calls of Python functions of the package"""
+    blocks: int = 0
+    """of memory that a request of a script has, when its answer is written"""
+
+
+#: Of handlers, on a real socket and both loops (``test_styles.py``). Frames are those of the second and later requests
+#: of a connection, one in a packet.
+STYLES = {
+    "raw": Cost(frames=16),
+    "respond": Cost(frames=13),
+    "respond, returned": Cost(frames=14),
+    "structured": Cost(frames=41),
+    "coroutine": Cost(tasks=1, callbacks=STEP, frames=14),
+    "coroutine that responds": Cost(tasks=1, callbacks=STEP, frames=16),
+}
+
+
+#: Of the scripts in ``bench/scripts.py`` (``test_scripts.py``), without ``objects``.
+SCRIPTS = {
+    "callback": Cost(frames=14, blocks=14),
+    "callback-14": Cost(frames=14, blocks=16),
+    "respond": Cost(frames=12, blocks=14),
+    "respond-log": Cost(frames=16, blocks=26),
+    "await": Cost(tasks=1, callbacks=STEP, frames=15, blocks=18),
+    "await-bytes": Cost(tasks=1, callbacks=STEP, frames=13, blocks=18),
+    "application": Cost(tasks=1, callbacks=3, frames=59, blocks=49),
+    "echo": Cost(futures=1, callbacks=1, frames=8, blocks=9),
+}
+
+#: Instructions, of each script that ``python -m bench instructions`` plays, on x86-64 (``test_instructions.py``). What
+#: it prints under each interpreter stands here; so much more than that is allowed:
+SLACK = 1.03
+#: This one isn't ours. An interpreter that was built in another way may need more for it, and then for the others too.
+YARDSTICK = "naive"
+INSTRUCTIONS: dict[tuple[int, int], dict[str, int]] = {
+    (3, 11): {
+        "naive": 55_590,
+        "callback": 22_965,
+        "callback-14": 23_545,
+        "respond": 22_913,
+        "respond-log": 43_762,
+        "await": 55_304,
+        "await-bytes": 54_935,
+        "application": 422_358,
+        "echo": 34_706,
+    },
+    (3, 12): {
+        "naive": 63_989,
+        "callback": 25_532,
+        "callback-14": 26_271,
+        "respond": 25_687,
+        "respond-log": 49_140,
+        "await": 35_078,
+        "await-bytes": 34_829,
+        "application": 474_564,
+        "echo": 41_238,
+    },
+    (3, 13): {
+        "naive": 63_877,
+        "callback": 26_177,
+        "callback-14": 27_059,
+        "respond": 26_128,
+        "respond-log": 47_366,
+        "await": 35_456,
+        "await-bytes": 35_091,
+        "application": 452_590,
+        "echo": 41_568,
+    },
+}
