@@ -168,8 +168,10 @@ HTTP_SERVERS: tuple[Server, ...] = (
 )
 
 
-def _stream_servers(work: str, ours: str, callback: str, streams: str, raw: str) -> tuple[Server, ...]:
-    """The servers of ``echo`` or ``bulk``; the words say what each does, for ``list``."""
+def _stream_servers(
+    work: str, ours: str, callback: str, streams: str, raw: str, more: Iterable[Server] = ()
+) -> tuple[Server, ...]:
+    """The servers of ``echo`` or ``bulk``, ``more`` among them; the words say what each does, for ``list``."""
     needs = ("asynchttp.tcpserver", "asynchttp.iostream")
     return (
         *_both("raw", f"raw_{work}", (), f"bare protocol, {raw}", family="raw"),
@@ -186,6 +188,7 @@ def _stream_servers(work: str, ours: str, callback: str, streams: str, raw: str)
             )
         ),
         *_both("streams", f"streams_{work}", (), f"asyncio streams: {streams}", family="asyncio streams"),
+        *more,
         *_both(
             "tornado",
             f"tornado_{work}",
@@ -204,6 +207,24 @@ ECHO_SERVERS = _stream_servers(
     callback="read_until(callback=) or read_bytes(callback=), write",
     streams="readuntil or readexactly, write, drain",
     raw="writes back what comes",
+    more=(
+        *_both(
+            "readline",
+            "streams_echo",
+            ("--line", "readline"),
+            "asyncio streams: readline, write, drain",
+            lacks=frozenset({"bytes"}),
+            family="asyncio streams",
+        ),
+        *_both(
+            "sockets",
+            "sockets_echo",
+            (),
+            "sock_recv, sock_sendall of the loop: writes back what comes",
+            lacks=frozenset({"tls"}),
+            family="sockets",
+        ),
+    ),
 )
 
 BULK_SERVERS = _stream_servers(

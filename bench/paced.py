@@ -22,7 +22,7 @@ from bench.work import BenchError, Found, Work
 WARM_UP = 0.3
 
 #: Seconds that the last answers may take after the window.
-DRAIN_TIMEOUT = 5.0
+DRAIN_TIMEOUT = 20.0
 
 #: Where latencies are stored: enough to draw a curve from.
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.9975, 0.999, 0.9995, 0.9999, 1.0)

@@ -20,6 +20,7 @@ _COLOURS = {
     "granian": "#9a8fc7",
     "socketify": "#6fb7b7",
     "asyncio streams": "#7aa974",
+    "sockets": "#a3b18a",
     "not Python": "#cfcfcf",
 }
 

@@ -66,6 +66,7 @@ def echo_scenario(
         "echo",
         connections,
         options=("--read", read if read == "until" else str(size), *tls_options(certificate)),
+        asks=frozenset({read} if certificate is None else {read, "tls"}),
         authority=authority(certificate),
     )
 

@@ -17,7 +17,7 @@ from bench.work import BenchError, Found, Work
 WARM_UP = 0.15
 
 #: Seconds that the last visits may take after the window.
-DRAIN_TIMEOUT = 5.0
+DRAIN_TIMEOUT = 20.0
 
 _RECEIVE = 1 << 16
 

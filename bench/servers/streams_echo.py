@@ -1,4 +1,4 @@
-"""asyncio's own streams: ``readuntil`` or ``readexactly``, ``write``, ``drain``."""
+"""asyncio's own streams: ``readuntil``, ``readline`` or ``readexactly``, ``write``, ``drain``."""
 
 import asyncio
 import socket
@@ -17,6 +17,16 @@ async def echo_lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
         writer.close()
 
 
+async def echo_by_readline(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while line := await reader.readline():
+            writer.write(line)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    writer.close()
+
+
 async def echo_octets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     size: int = given.size
     try:
@@ -29,10 +39,11 @@ async def echo_octets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 if __name__ == "__main__":
-    given = echo_options(__doc__)
+    given = echo_options(__doc__, line=("readuntil", "readline"))
 
     async def start(sock: socket.socket) -> asyncio.Server:
-        echo = echo_lines if given.size is None else echo_octets
+        by_line = echo_lines if given.line == "readuntil" else echo_by_readline
+        echo = by_line if given.size is None else echo_octets
         return await asyncio.start_server(echo, sock=sock, limit=LONGEST_LINE, backlog=BACKLOG, ssl=given.context)
 
     serve(given, start)

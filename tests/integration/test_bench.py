@@ -264,6 +264,17 @@ def test_bulk_run_over_tls_shows_rate_and_memory(tmp_path: Path, capsys: pytest.
     assert 1 << 20 < one["first_memory"] < one["peak_memory"] < 1 << 30
 
 
+def test_window_without_an_answer_is_measured_again(tmp_path: Path) -> None:
+    # The server turns to something else for longer than the window.
+    file = tmp_path / "run.json"
+    options = ["--only=raw", "--pause=100", "--rounds=3", "--seconds=0.02", f"--json={file}"]
+    assert main(["bulk", *options]) == 0
+    samples = json.loads(file.read_text())["samples"]
+    assert len(samples) == 3
+    assert max(sample["seconds"] for sample in samples) > 0.08
+    assert min(sample["requests"] for sample in samples) >= 1
+
+
 def test_run_with_several_scenarios_ends_with_an_overview(capsys: pytest.CaptureFixture[str]) -> None:
     # The servers are told how to read, so each of the two scenarios has its own processes.
     options = ["--read=until,bytes", "--size=64", "--only=raw", "--rounds=1", "--seconds=0.1", "--connections=2"]
