@@ -147,6 +147,8 @@ DIFFERENT = [
         lambda _, octets: re.search(rb"(?i)name[ \t]*\*", octets),
         _disposition(b"; name=a; filename*=utf-8''b"),
     ),
+    # They don't take a tab for the whitespace that it is.
+    Different("9110-5.6.3", lambda _, octets: re.search(rb";[ \t]*\t", octets), _disposition(b';\tname="a"')),
     # Percent-encoding of a name is told by nothing, so it's the application's; Tornado leaves it.
     Different("7578-4.2", lambda _, octets: b"%" in octets, _disposition(b'; name="%22"')),
     # They end a word without quotes where it has a character that should be in quotes.
