@@ -13,12 +13,15 @@ Old programs name their loop in three ways, and all must lead to the same object
 
 Nothing is created at import. In a child after ``fork`` all three are empty: the loops of the parent are out
 of reach, but are neither closed nor collected, because both would take file descriptors out of the epoll
-set that parent and child share.
+set that parent and child share. Streams and servers of the parent may be closed there all the same: of
+asyncio's loop the child copies the set, and uvloop's, whose set is out of reach, isn't asked for it.
 """
 
 import asyncio
 import asyncio.events
 import os
+import select
+import selectors
 import sys
 import threading
 import weakref
@@ -43,6 +46,7 @@ __all__ = [
     "process_loop",
     "remember",
     "set_process_loop",
+    "shares_descriptors",
     "thread_loop",
 ]
 
@@ -184,6 +188,11 @@ def claim_process_loop(loop: AbstractEventLoop, any_thread: bool = False) -> Non
                 _process_loop = loop
 
 
+def shares_descriptors(loop: AbstractEventLoop) -> bool:
+    """Whether what ``loop`` stops to watch here, its own process would miss: this is a forked child."""
+    return loop in _inherited and _epoll_selector(loop) is None
+
+
 def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
@@ -192,10 +201,34 @@ def _after_fork_in_child() -> None:
     global _process_loop, _lock
     _lock = threading.Lock()  # another thread of the parent may have held the old one
     _process_loop = None
-    _inherited.extend(_known)
+    for loop in _known:
+        if not loop.is_closed():
+            _copy_epoll_set(loop)
+            _inherited.append(loop)
     _known.clear()
     # Python forgets the running loop by itself, and from 3.12 on also the slot.
     clear_thread_loop()
+
+
+def _epoll_selector(loop: AbstractEventLoop) -> Any:
+    """What asyncio's own loop waits with, if that is epoll."""
+    selector = getattr(loop, "_selector", None)
+    return selector if sys.platform == "linux" and isinstance(selector, selectors.EpollSelector) else None
+
+
+def _copy_epoll_set(loop: AbstractEventLoop) -> None:
+    """Give the child's copy of asyncio's loop a set of its own, with the same in it."""
+    selector = _epoll_selector(loop)
+    if selector is None:
+        return
+    with select.epoll() as copy:
+        for descriptor, key in selector.get_map().items():
+            reads, writes = key.events & selectors.EVENT_READ, key.events & selectors.EVENT_WRITE
+            try:
+                copy.register(descriptor, (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if writes else 0))
+            except OSError:  # closed, and never taken out
+                pass
+        os.dup2(copy.fileno(), selector.fileno(), inheritable=False)
 
 
 if hasattr(os, "register_at_fork"):

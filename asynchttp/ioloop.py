@@ -413,7 +413,7 @@ class IOLoop(Configurable):
 
     def _forget_handler(self, fd: int) -> None:
         del self._handlers[fd]
-        if not self.asyncio_loop.is_closed():
+        if not (self.asyncio_loop.is_closed() or _loops.shares_descriptors(self.asyncio_loop)):
             self.asyncio_loop.remove_reader(fd)
             self.asyncio_loop.remove_writer(fd)
 

@@ -1348,6 +1348,65 @@ print("good")
     assert python(loop_name, FORK + code) == "good\n"
 
 
+def test_child_that_closes_the_parents_streams_and_servers_does_not_disturb_it(loop_name: str) -> None:
+    code = """
+from asynchttp import netutil
+from asynchttp.tcpclient import TCPClient
+from asynchttp.tcpserver import TCPServer
+
+class Echo(TCPServer):
+    async def handle_stream(self, stream, address):
+        await stream.write(await stream.read_until(b"!"))
+        stream.close()
+
+loop = IOLoop.current()
+(socket,) = netutil.bind_sockets(0, "127.0.0.1")
+server = Echo()
+server.add_sockets([socket])
+
+async def connect():
+    return await TCPClient().connect(*socket.getsockname())
+
+async def ask(stream):
+    await stream.write(b"hello!")
+    return await stream.read_until(b"!")
+
+first = loop.run_sync(connect, timeout=5)
+
+def child():
+    first.close()
+    server.stop()
+
+fork(child)
+assert loop.run_sync(lambda: ask(first), timeout=5) == b"hello!"
+second = loop.run_sync(connect, timeout=5)
+assert loop.run_sync(lambda: ask(second), timeout=5) == b"hello!"
+first.close(), second.close(), server.stop()
+loop.run_sync(lambda: None)
+loop.close()
+print("good")
+"""
+    assert python(loop_name, FORK + code) == "good\n"
+
+
+def test_loop_of_a_program_that_forks_into_the_background_goes_on() -> None:
+    """It was made before, and is the child's now: who detached keeps what was registered.  (uvloop's can't.)"""
+    code = """
+ends = os.pipe()
+loop = IOLoop.current()
+loop.add_handler(ends[0], lambda fd, events: (print(os.read(fd, 9)), loop.stop()), loop.READ)
+
+def child():
+    os.write(ends[1], b"hello")
+    loop.start()
+
+fork(child)
+os.close(ends[1])
+loop.close()
+"""
+    assert python("asyncio", FORK + code) == "b'hello'\n"
+
+
 def test_child_forked_in_a_callback_can_run_a_loop(loop_name: str) -> None:
     code = """
 def child():
