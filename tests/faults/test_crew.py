@@ -90,7 +90,6 @@ async def test_crash_loop_of_fork_processes_is_tornados(loop_name: str) -> None:
 
 
 @_LINUX
-@pytest.mark.parametrize("loop_name", ["asyncio"])
 async def test_connections_of_a_place_without_worker_are_taken_by_another(loop_name: str) -> None:
     """One of two workers dies again and again; its replacement waits longer and longer, its connections don't."""
     with start_crew(loop_name, 2, start={"max_restarts": 100}) as crew:
@@ -150,7 +149,6 @@ async def test_sighup_replaces_all_and_loses_no_request(loop_name: str, listener
         await crew.ended(0)
 
 
-@pytest.mark.parametrize("loop_name", ["uvloop"])
 async def test_broken_release_does_not_replace_what_works(loop_name: str, tmp_path: pathlib.Path) -> None:
     fail = tmp_path / "fail"
     fail.write_text("")
@@ -176,7 +174,6 @@ async def test_broken_release_does_not_replace_what_works(loop_name: str, tmp_pa
         await crew.ended(0)
 
 
-@pytest.mark.parametrize("loop_name", ["uvloop"])
 async def test_sigttin_and_sigttou_change_the_number(loop_name: str) -> None:
     with start_crew(loop_name, 2) as crew:
         first = await crew.started()
@@ -231,7 +228,6 @@ async def test_busy_worker_is_not_stuck(loop_name: str) -> None:
         await crew.ended(0)
 
 
-@pytest.mark.parametrize("loop_name", ["asyncio"])
 async def test_sigquit_ends_at_once_with_all_stacks(loop_name: str) -> None:
     with start_crew(loop_name, 2) as crew:
         await crew.started()
@@ -246,7 +242,6 @@ async def test_sigquit_ends_at_once_with_all_stacks(loop_name: str) -> None:
         assert "in handle" in crew.process.stderr
 
 
-@pytest.mark.parametrize("loop_name", ["asyncio"])
 async def test_sigusr1_opens_the_log_again(loop_name: str, tmp_path: pathlib.Path) -> None:
     log = tmp_path / "log"
     with start_crew(loop_name, 2, log=str(log)) as crew:
@@ -283,7 +278,6 @@ async def test_recycling_loses_no_request(loop_name: str, recycling: dict[str, f
         await crew.ended(0)
 
 
-@pytest.mark.parametrize("loop_name", ["asyncio"])
 async def test_worker_that_gets_sigterm_alone_is_replaced_first(loop_name: str) -> None:
     with start_crew(loop_name, 2) as crew:
         first = await crew.started()
@@ -298,7 +292,6 @@ async def test_worker_that_gets_sigterm_alone_is_replaced_first(loop_name: str) 
         await crew.ended(0)
 
 
-@pytest.mark.parametrize("loop_name", ["uvloop"])
 async def test_figures_of_all_workers_outlive_them(loop_name: str) -> None:
     with start_crew(loop_name, 2, program="supervised") as crew:
         first = await crew.started()

@@ -109,7 +109,6 @@ async def test_every_phase_at_once(loop_name: str) -> None:
         assert time.monotonic() - started < 20  # of 30
 
 
-@pytest.mark.parametrize("loop_name", ["asyncio"])
 async def test_limit_cuts_what_is_not_over(loop_name: str) -> None:
     with start_crew(loop_name, 2, start={"graceful_timeout": 0.5}) as crew:
         await crew.started()
@@ -149,7 +148,6 @@ def _accepts(port: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("loop_name", ["uvloop"])
 async def test_lame_duck_says_so_and_serves(loop_name: str) -> None:
     with start_crew(loop_name, 2, start={"shutdown_delay": 2.0}) as crew:
         await crew.started()
@@ -182,27 +180,3 @@ async def test_workers_end_with_a_master_that_is_killed(loop_name: str) -> None:
             await load.all_refused()
         await crew.nobody_left()
         assert load.lost == []
-
-
-@pytest.mark.parametrize(("loop_name", "workers"), [("asyncio", 2), ("uvloop", 2), ("asyncio", 0)])
-async def test_nothing_to_complain_about_in_development_mode(loop_name: str, workers: int) -> None:
-    """No ResourceWarning, nothing never awaited or never retrieved, from the first request to the end."""
-    with start_crew(loop_name, workers, devmode=True) as crew:
-        await crew.started(workers or 1)
-        async with Load(crew.port, keep_alive=4, single=4, targets=("/pid", "/raw", "/size?v=200000")) as load:
-            await load.reach(50)
-            async with await crew.connect() as client:  # a client that leaves its handler alone
-                await client.send(b"GET /sleep?v=0.2 HTTP/1.1\r\nHost: test\r\n\r\n")
-                crew.process.wait_for_line("^sleeping$")
-                client.abort()
-            crew.process.send_signal(signal.SIGTERM)
-            await load.all_refused()
-        await crew.ended(0)
-        assert load.lost == []
-        lines = crew.process.stderr.splitlines()
-        slow = [line for line in lines if line.startswith("Executing ")]
-        assert [line for line in lines if line not in slow] == []
-        # asyncio tells of callbacks above 100 ms; a process that the machine doesn't let run is slow now and then, too.
-        times = [float(line.split()[-2]) for line in slow]
-        assert len(times) <= 3, slow
-        assert max(times, default=0.0) < 0.5, slow
