@@ -62,9 +62,10 @@ def asks_for_websocket(request: ServerRequest) -> bool:
 
 
 def websockets_installed() -> bool:
-    """Whether the extra ``asgi`` is there."""
+    """Whether the extra ``asgi`` is there; if so it is imported from now on."""
     try:
         importlib.import_module("websockets.server")
+        importlib.import_module("websockets.extensions.permessage_deflate")
     except ModuleNotFoundError:
         return False
     return True

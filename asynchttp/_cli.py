@@ -96,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(text: str) -> None:
-    print(f"asynchttp: {text}", file=sys.stderr, flush=True)
+    # What is quoted may come from anywhere: it mustn't look like a second line.
+    line = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    print(f"asynchttp: {line}", file=sys.stderr, flush=True)
 
 
 # -- before anything is opened -------------------------------------------------------------------------------------
@@ -364,7 +366,7 @@ class _Run:
         supervisor = Supervisor(
             None,
             workers,
-            Listeners(self._sockets, settings.listeners),
+            Listeners(self._sockets, settings.listeners, exclusive=self._is_exclusive()),
             graceful_timeout=settings.graceful_timeout,
             shutdown_delay=settings.shutdown_delay,
             max_restarts=settings.max_restarts,

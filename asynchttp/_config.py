@@ -31,6 +31,9 @@ Text = str | bool | tuple[str, ...]
 #: Of TOML, in the forms that are likely.
 _NUMBER = re.compile(r"0|[1-9][0-9]*(\.[0-9]+)?|0\.[0-9]+")
 
+#: No file that somebody wrote: it would be read into memory.
+_MOST_OCTETS = 1 << 20
+
 _TARGET = Option("target", "what answers the requests, e.g. examples.hello_await:handle", _values.target)
 _ALL = (_TARGET, *OPTIONS)
 _EPILOG = """\
@@ -237,10 +240,15 @@ def _switch(text: str, origin: str) -> bool:
 def _from_file(path: str, flag: str) -> tuple[dict[str, Text], dict[str, str]]:
     try:
         with open(path, "rb") as file:
-            content = tomllib.load(file)
+            octets = file.read(_MOST_OCTETS + 1)
     except OSError as error:
         raise Failure(f"{flag}: cannot read {path}: {error.strerror}", USAGE) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    if len(octets) > _MOST_OCTETS:
+        raise Failure(f"{path}: more than {_MOST_OCTETS} octets", USAGE)
+    try:
+        content = tomllib.loads(octets.decode())
+    # Of TOML and UTF-8, of numbers with thousands of digits, of brackets in thousands of brackets.
+    except (ValueError, RecursionError) as error:
         raise Failure(f"{path}: {error}", USAGE) from None
     known = {option.key: option for option in _ALL}
     texts: dict[str, Text] = {}
@@ -253,7 +261,10 @@ def _from_file(path: str, flag: str) -> tuple[dict[str, Text], dict[str, str]]:
         if option.key in texts:
             raise Failure(f"{path}: {name}: given twice", USAGE)
         origins[option.key] = origin = f"{path}: {name}"
-        texts[option.key] = _text_of(option, value, origin)
+        try:
+            texts[option.key] = _text_of(option, value, origin)
+        except ValueError:  # Python writes no more than 4300 digits
+            raise Failure(f"{origin}: a number with thousands of digits", USAGE) from None
     return texts, origins
 
 

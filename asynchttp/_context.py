@@ -111,7 +111,9 @@ class PeerContext:
         if self.address_family in (socket.AF_INET, socket.AF_INET6):
             return self.remote_ip
         address = self.address[0] if isinstance(self.address, ProxiedAddress) else self.address
-        return address.decode("utf-8", "replace") if isinstance(address, bytes) else str(address)
+        if isinstance(address, bytes):  # of a UNIX socket, as a proxy told it: it mustn't break a line of a log
+            return ascii(address)[2:-1]
+        return str(address)
 
 
 class _ForeignContext:

@@ -5,6 +5,7 @@ Source: the manual pages sd_notify(3) and sd_watchdog_enabled(3).
 """
 
 import os
+import re
 import socket
 import time
 from collections.abc import MutableMapping
@@ -28,8 +29,8 @@ class Notifier:
         pid = environment.pop("WATCHDOG_PID", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self.period: float | None = None
-        if address and microseconds.isdigit() and int(microseconds) and pid in ("", str(os.getpid())):
-            # Half of the limit, as the manual advises.
+        # Half of the limit, as the manual advises. One of centuries is none.
+        if address and re.fullmatch("0*[1-9][0-9]{0,15}", microseconds) and pid in ("", str(os.getpid())):
             self.period = int(microseconds) / 2_000_000
 
     def ready(self) -> None:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
+from asynchttp import _values as values
 from asynchttp import netutil
 from asynchttp._config import Settings
 from asynchttp._failure import FAILED, USAGE, Failure
@@ -59,7 +60,9 @@ def open_sockets(settings: Settings, environment: MutableMapping[str, str], file
     elif settings.fd is not None:
         sources = [(settings.origin("fd"), ("fd", settings.fd))]
     else:
-        sources = [("", ("tcp", (settings.host, settings.port)))]
+        names = [settings.origin(key) for key in given] or ["--port"]
+        sources = [(" and ".join(names), ("tcp", (settings.host, settings.port)))]
+    _refuse_repeated(sources, settings)
     sockets: list[socket.socket] = []
     try:
         for origin, address in sources:
@@ -69,6 +72,18 @@ def open_sockets(settings: Settings, environment: MutableMapping[str, str], file
             sock.close()
         raise
     return sockets
+
+
+def _refuse_repeated(sources: "list[tuple[str, tuple[str, Any]]]", settings: Settings) -> None:
+    """Refuse a descriptor that is to be listened on twice; of what is opened here, the system refuses the second."""
+    if settings.admin is not None:
+        sources = [*sources, (settings.origin("admin"), settings.admin)]
+    seen = set()
+    for origin, (kind, value) in sources:
+        if kind == "fd":
+            if value in seen:
+                raise Failure(f"{origin}: descriptor {value} is given twice", USAGE)
+            seen.add(value)
 
 
 def open_address(
@@ -81,22 +96,21 @@ def open_address(
         mode: permissions of a UNIX socket.
     """
     kind, value = address
-    prefix = f"{origin}: " if origin else ""
     try:
         if kind == "tcp":
             return netutil.bind_sockets(value[1], value[0], backlog=backlog)
         if kind == "unix":
             return [_bind_unix(value, mode, backlog, files)]
         return [_adopt(value, backlog)]
-    except socket.gaierror as error:
-        raise Failure(f"{prefix}cannot listen on {value[0]}: {error.strerror}", FAILED) from error
-    except (OSError, ValueError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         if kind == "unix":
             reason = f"cannot listen on {value}: {reason}"
         elif kind == "fd":
             reason = f"cannot listen on descriptor {value}: {reason}"
-        raise Failure(prefix + reason, FAILED) from error
+        elif isinstance(error, socket.gaierror | UnicodeError):  # the others name the address themselves
+            reason = f"cannot listen on {value[0]!r}: {reason}"
+        raise Failure(f"{origin}: {reason}", FAILED) from error
 
 
 def _bind_unix(path: str, mode: int, backlog: int, files: UnixFiles) -> socket.socket:
@@ -164,9 +178,10 @@ def _passed_descriptors(environment: MutableMapping[str, str]) -> Iterable[int]:
     number = environment.pop("LISTEN_FDS")
     environment.pop("LISTEN_PID")
     environment.pop("LISTEN_FDNAMES", None)
-    if not number.isdigit() or int(number) > 1024:
-        raise Failure(f"LISTEN_FDS: {number!r} is not a number of descriptors", USAGE)
-    return range(_FIRST_PASSED, _FIRST_PASSED + int(number))
+    try:
+        return range(_FIRST_PASSED, _FIRST_PASSED + values.number(0, 1024)(number))
+    except ValueError as error:
+        raise Failure(f"LISTEN_FDS: {error}", USAGE) from None
 
 
 def url_of(sock: socket.socket, scheme: str) -> str:

@@ -60,6 +60,7 @@ class ASGIHandler(Starter):
         self._lifespan = Lifespan(app, lifespan)
         self._websockets: set[ASGIWebSocket] = set()
         self._told_of_extra = False
+        websockets_installed()  # now: a loop mustn't wait for the import when the first one comes
 
     async def startup(self) -> None:
         """Tell the application that the server starts, and wait until it is ready.

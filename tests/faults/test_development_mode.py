@@ -11,7 +11,7 @@ import re
 import signal
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 import trustme
@@ -20,7 +20,10 @@ from tests.faults.kit import Load, get, start_crew, wait_until
 from tests.support.processes import Process, start_python
 from tests.support.rawclient import RawClient
 
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])  # of the clients; the server has both
+pytestmark = [
+    pytest.mark.asyncio(loop_factories=["asyncio"]),  # of the clients; the server has both
+    pytest.mark.timeout(150),
+]
 
 WORDS = r"Starting 2 processes|Got SIG\w+, .*|child \d+ \(pid \d+\) exited normally|(Certificates r|R)eloaded"
 #: What the command line logs in the course of these tests.
@@ -37,14 +40,23 @@ HANDSHAKE = get(
 CLOSED, CLOSE = b"\x88\x02\x03\xf4", b"\x88\x82\0\0\0\0\x03\xf4"
 
 
-def check(stderr: str, expected: "re.Pattern[str] | None" = None) -> None:
+def slow_callbacks(stderr: str, expected: "re.Pattern[str] | None" = None) -> list[str]:
+    """What asyncio tells of callbacks above 100 ms; there may be nothing else."""
     lines = [line for line in stderr.splitlines() if expected is None or not expected.fullmatch(line)]
     slow = [line for line in lines if re.search(r"(^| )Executing .* took ", line)]
     assert [line for line in lines if line not in slow] == []
-    # asyncio tells of callbacks above 100 ms; a process that the machine doesn't let run is slow now and then, too.
+    return slow
+
+
+async def quietest(run: Callable[[], Awaitable[list[str]]]) -> None:
+    """Up to three runs, until one is quiet: a process that the machine doesn't let run is slow now and then, too."""
+    for _ in range(3):
+        slow = await run()
+        if not slow:
+            return
     times = [float(line.split()[-2]) for line in slow]
-    assert len(times) <= 3, slow
-    assert max(times, default=0.0) < 0.5, slow
+    assert len(times) <= 3, "\n".join(slow)
+    assert max(times) < 0.5, "\n".join(slow)
 
 
 async def leave(port: int, process: Process, target: str = "/sleep?v=0.2") -> None:
@@ -57,6 +69,10 @@ async def leave(port: int, process: Process, target: str = "/sleep?v=0.2") -> No
 
 @pytest.mark.parametrize("workers", [2, 0])
 async def test_program(loop_name: str, workers: int) -> None:
+    await quietest(lambda: run_program(loop_name, workers))
+
+
+async def run_program(loop_name: str, workers: int) -> list[str]:
     with start_crew(loop_name, workers, devmode=True) as crew:
         await crew.started(workers or 1)
         async with Load(crew.port, keep_alive=4, single=4, targets=("/pid", "/raw", "/size?v=200000")) as load:
@@ -70,7 +86,7 @@ async def test_program(loop_name: str, workers: int) -> None:
             await load.all_refused()
         await crew.ended(0)
         assert load.lost == []
-        check(crew.process.stderr)
+        return slow_callbacks(crew.process.stderr)
 
 
 @contextlib.contextmanager
@@ -83,6 +99,10 @@ def command_line(loop_name: str, *arguments: str) -> Iterator[Process]:
 
 @pytest.mark.parametrize("workers", [2, 1])
 async def test_command_line_with_handlers_of_every_style(loop_name: str, workers: int, tmp_path: pathlib.Path) -> None:
+    await quietest(lambda: run_command_line(loop_name, workers, tmp_path))
+
+
+async def run_command_line(loop_name: str, workers: int, tmp_path: pathlib.Path) -> list[str]:
     admin = tmp_path / "admin"
     arguments = ("--workers", str(workers), "--access-log", "--access-log-file", str(tmp_path / "access"))
     with command_line(loop_name, *arguments, "--admin", f"unix:{admin}") as process:
@@ -113,10 +133,14 @@ async def test_command_line_with_handlers_of_every_style(loop_name: str, workers
             await load.all_refused()
         assert process.wait() == 0
         assert load.lost == []
-        check(process.stderr, EXPECTED)
+        return slow_callbacks(process.stderr, EXPECTED)
 
 
 async def test_command_line_with_tls(loop_name: str, tmp_path: pathlib.Path) -> None:
+    await quietest(lambda: run_with_tls(loop_name, tmp_path))
+
+
+async def run_with_tls(loop_name: str, tmp_path: pathlib.Path) -> list[str]:
     authority = trustme.CA()
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
     context = ssl.create_default_context()
@@ -143,4 +167,4 @@ async def test_command_line_with_tls(loop_name: str, tmp_path: pathlib.Path) -> 
                 process.send_signal(signal.SIGHUP)
                 process.wait_for_line("Reloaded", "stderr")
         assert process.stop() == 0
-        check(process.stderr, EXPECTED)
+        return slow_callbacks(process.stderr, EXPECTED)

@@ -4,11 +4,14 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 
 import pytest
 
 from tests.faults.kit import Load, start_crew, wait_until
+from tests.support.processes import start_python
+from tests.support.rawclient import RawClient
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])  # of the clients; the server has both
 
@@ -180,3 +183,33 @@ async def test_workers_end_with_a_master_that_is_killed(loop_name: str) -> None:
             await load.all_refused()
         await crew.nobody_left()
         assert load.lost == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can ignore a handshake")
+async def test_handshakes_around_sigterm_are_ignored_and_not_cut(loop_name: str) -> None:
+    """Workers of the command line, too, are the last that accept: whoever comes too late hears nothing for a second."""
+    flags = ("examples.hello_await:handle", "--port", "0", "--workers", "2", "--loop", loop_name)
+    with start_python("-m", "asynchttp", *flags) as process:
+        port = process.wait_for_port()
+
+        async def knock() -> float:
+            """Seconds until it is known that nobody is there; 0 for somebody."""
+            started = time.monotonic()
+            try:
+                async with await RawClient.connect(port, deadline=20) as client:
+                    await client.read_response()
+                    return 0.0
+            except ConnectionRefusedError:
+                return time.monotonic() - started
+            except EOFError as error:  # it was there in time, and said nothing
+                assert not client.was_reset, error
+                return 0.0
+
+        process.send_signal(signal.SIGTERM)
+        knocks = [asyncio.create_task(knock())]
+        while not any(knock.done() and knock.result() for knock in knocks):
+            await asyncio.sleep(0.005)
+            knocks.append(asyncio.create_task(knock()))
+        pauses = await asyncio.gather(*knocks)
+        assert process.wait() == 0
+        assert max(pauses) > 0.8

@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from asynchttp import __version__
+from asynchttp._cli import main
 from asynchttp._options import OPTIONS
 from tests.integration.cli import get, refused, serve
 from tests.support.processes import ROOT, run_python, start_python
@@ -202,13 +203,13 @@ def test_port_in_use_is_one_line_and_1(app_dir: pathlib.Path) -> None:
         port = taken.getsockname()[1]
         code, line = refused("app:hello", "--port", str(port), cwd=app_dir)
     assert code == 1
-    assert line == f"cannot listen on 127.0.0.1 port {port}: Address already in use"
+    assert line == f"--port: cannot listen on 127.0.0.1 port {port}: Address already in use"
 
 
 def test_host_that_does_not_resolve_is_one_line_and_1(app_dir: pathlib.Path) -> None:
     code, line = refused("app:hello", "--host", "no.such.host.invalid", "--port", "0", cwd=app_dir)
     assert code == 1
-    assert line.startswith("cannot listen on no.such.host.invalid: ")
+    assert line.startswith("--host and --port: cannot listen on 'no.such.host.invalid': ")
 
 
 @pytest.mark.parametrize(
@@ -271,3 +272,18 @@ def test_flags_of_the_readme_exist() -> None:
     section = readme.partition("## Command line")[2].partition("\n## ")[0]
     flags = set(re.findall(r"--[a-z][a-z-]+", section)) - {"--config", "--check-config", "--print-config", "--help"}
     assert {flag[2:] for flag in flags} <= {option.name for option in OPTIONS}
+
+
+def test_octets_that_are_quoted_make_no_second_line(app_dir: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (app_dir / "x.toml").write_text('"a\\nasynchttp: all is well" = 1\n')
+    for arguments in (
+        ("app:hello", "--config", str(app_dir / "x.toml")),
+        ("app:hello", "--config", "/no/such\nfile"),
+        ("app:hello", "--host", "a\x1b[2Jb\n", "--app-dir", str(app_dir)),
+        ("app:hello", "--nonsense\r\nx"),
+    ):
+        assert main(arguments) in (1, 2)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("asynchttp: error: ")
+        assert err[:-1].isprintable()

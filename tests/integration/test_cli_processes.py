@@ -127,7 +127,7 @@ def test_port_in_use_with_workers(app_dir: pathlib.Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, line = refused("app:hello", "--workers", "2", "--port", str(port), cwd=app_dir)
-    assert (code, line) == (1, f"cannot listen on 127.0.0.1 port {port}: Address already in use")
+    assert (code, line) == (1, f"--port: cannot listen on 127.0.0.1 port {port}: Address already in use")
 
 
 def test_second_server_on_the_port_of_workers_is_refused(app_dir: pathlib.Path) -> None:
@@ -135,7 +135,7 @@ def test_second_server_on_the_port_of_workers_is_refused(app_dir: pathlib.Path) 
     with serve(app_dir, "app:hello", "--workers", "2") as process:
         port = process.wait_for_port()
         code, line = refused("app:hello", "--port", str(port), cwd=app_dir)
-        assert (code, line) == (1, f"cannot listen on 127.0.0.1 port {port}: Address already in use")
+        assert (code, line) == (1, f"--port: cannot listen on 127.0.0.1 port {port}: Address already in use")
 
 
 def test_more_and_less_workers(app_dir: pathlib.Path) -> None:

@@ -218,6 +218,47 @@ def test_descriptor_that_is_no_listening_socket(app_dir: pathlib.Path, prelude: 
         assert process.stderr == f"asynchttp: error: --fd: cannot listen on descriptor 9: {reason}\n"
 
 
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("\u00b2", "'\u00b2' is not a whole number: 0 to 1024"),
+        ("-1", "'-1' is not a whole number: 0 to 1024"),
+        ("1025", "'1025' is not a whole number: 0 to 1024"),
+        ("9" * 5000, "' is not a whole number: 0 to 1024"),
+        ("300", "cannot listen on descriptor 3: Bad file descriptor"),
+    ],
+)
+def test_service_manager_that_passes_nonsense(app_dir: pathlib.Path, number: str, message: str) -> None:
+    with launched(app_dir, ACTIVATE.format(number), "app:hello") as process:
+        assert process.wait() == (1 if "descriptor" in message else 2)
+        assert (process.stdout, process.stderr.count("\n")) == ("", 1)
+        assert process.stderr.startswith("asynchttp: error: LISTEN_FDS: ")
+        assert process.stderr.endswith(f"{message}\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        (("--bind", "fd://5", "--bind", "fd://5"), "--bind"),
+        (("--fd", "5", "--admin", "fd://5"), "--admin"),
+    ],
+)
+def test_descriptor_that_is_given_twice(app_dir: pathlib.Path, flags: tuple[str, ...], name: str) -> None:
+    with launched(app_dir, f"{LISTEN} os.dup2(s.fileno(), 5)", "app:hello", *flags) as process:
+        assert process.wait() == 2
+        assert (process.stdout, process.stderr) == (
+            "",
+            f"asynchttp: error: {name}: descriptor 5 is given twice\n",
+        )
+
+
+def test_host_that_is_no_name(app_dir: pathlib.Path) -> None:
+    for host in ("a" * 300, "a..b"):
+        code, line = refused("app:hello", "--host", host, cwd=app_dir)
+        assert code == 1
+        assert line.startswith(f"--host: cannot listen on {host!r}: ")
+
+
 def test_variable_that_names_the_address(app_dir: pathlib.Path) -> None:
     with run(app_dir, "app:hello", env={"ASYNCHTTP_BIND": "127.0.0.1:0"}) as process:
         assert get(process.wait_for_port()) == (200, b"hello")

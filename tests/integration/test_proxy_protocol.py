@@ -124,6 +124,19 @@ async def test_client_of_a_unix_socket() -> None:
     assert await ask(header) == ["0.0.0.0", "http", "/run/client"]
 
 
+async def test_path_that_is_told_cannot_break_the_lines_of_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever may speak first chooses it."""
+    path = b"/run/x\n2026-12-01 12:00:00 INFO asynchttp.general: all is well\x1b[2J\xff"
+    header = binary(0x21, 0x31, path.ljust(108, b"\0") + bytes(108))
+    assert (await ask(header))[2] == ascii(path)[2:-1]
+    caplog.set_level("INFO", "asynchttp")
+    async with run_server(tell, proxy_protocol="auto") as running, await running.connect() as client:
+        await client.send(header + b"NONSENSE\r\n\r\n")
+        assert (await client.read_response()).status == 400
+    assert "/run/x" in caplog.text
+    assert all(record.getMessage().isprintable() for record in caplog.records)
+
+
 async def test_client_that_came_to_the_proxy_over_tls() -> None:
     header = tcp_binary(CLIENT, ("198.51.100.1", 443), tlv(0x20, struct.pack("!BI", 1, 0)))
     assert (await ask(header))[1] == "https"

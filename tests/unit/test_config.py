@@ -261,6 +261,14 @@ def test_source_of_a_higher_level_replaces_the_others(config: Any) -> None:
         ("ssl-sni = 1", "ssl-sni: '1' is not of the form name=certificate:key"),
         ("[ssl-sni]\n'a.b' = {cert = 'x'}", "ssl-sni: {'cert': 'x'} is neither 'certificate:key' nor a table"),
         ("config = 'x'", "config: no such option"),
+        ("bind = " + "[" * 20_000 + "]" * 20_000, "recursion"),
+        ("port = " + "9" * 6000, "4300 digits"),
+        ("port = 0x" + "f" * 6000, "port: a number with thousands of digits"),
+        ("bind = [0x" + "f" * 6000 + "]", "bind: a number with thousands of digits"),
+        ("port = inf", "port: 'inf' is not a port"),
+        ("port = 1979-05-27", "is not a string"),
+        ("host.x = 1", "host: {'x': 1} is not a string"),
+        ("#" * (1 << 20) + "\n", "more than 1048576 octets"),
     ],
 )
 def test_mistake_in_the_file_names_file_and_key(config: Any, text: str, message: str) -> None:
