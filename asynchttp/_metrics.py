@@ -29,6 +29,9 @@ _FAMILIES: Final = {
     "responses_total": _Family("counter", "Responses by the class of their status; none: cut before any."),
     "sent_bytes_total": _Family("counter", "Octets of responses, heads included."),
     "workers": _Family("gauge", "Processes that serve."),
+    "workers_died_total": _Family("counter", "Workers that ended without having been told."),
+    "workers_spawned_total": _Family("counter", "Workers that were started."),
+    "workers_stuck_total": _Family("counter", "Workers that gave no sign of life, and were ended."),
 }
 _UNKNOWN: Final = _Family("gauge", "")
 

@@ -3,8 +3,9 @@
 How this works
 ==============
 One anonymous mapping, made before the first fork, is divided into slots: slot 0 belongs to the supervisor and holds
-the sums of the workers that have ended; each other slot belongs to one living process, which alone writes to it. So
-nobody waits for anybody, whichever process is killed at whichever moment, and any process can show the whole::
+what it counts itself, and the sums of the workers that have ended; each other slot belongs to one living process, which
+alone writes to it. So nobody waits for anybody, whichever process is killed at whichever moment, and any process can
+show the whole::
 
     slot = number of the valid half (1 octet) | half 0 | half 1         half = length, CRC-32, JSON
 
@@ -40,7 +41,7 @@ class Figures(NamedTuple):
 
     #: of the living: process id to what :meth:`Scoreboard.write` was given last
     workers: dict[int, dict[str, Any]]
-    #: sums of the ``"counters"`` of those that have ended
+    #: sums of the ``"counters"`` of those that have ended, and what the supervisor counts
     departed: dict[str, float]
 
 
@@ -78,6 +79,12 @@ class Scoreboard:
                     departed[name] = departed.get(name, 0) + value
             self.write(0, {"counters": departed})
         self.assign(slot, 0)
+
+    def count(self, name: str, number: float = 1) -> None:
+        """Add to a counter of the supervisor's own.  Only for that."""
+        counters = self._read(0).get("counters", {})
+        counters[name] = counters.get(name, 0) + number
+        self.write(0, {"counters": counters})
 
     def write(self, slot: int, figures: Mapping[str, Any]) -> None:
         """Publish ``figures`` in the place of what was published before.

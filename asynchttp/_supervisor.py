@@ -189,6 +189,8 @@ class Supervisor:
         signals = SignalQueue(self.signals)
         crew = self._crew = Crew(self._listeners, self._scoreboard, signals, self._make_worker)
         pid = os.getpid()
+        for name in ("workers_spawned_total", "workers_died_total", "workers_stuck_total"):
+            self._scoreboard.count(name, 0)  # who watches them wants to see them before the first
         try:
             while True:
                 worker = self._spawn_due()
@@ -272,6 +274,7 @@ class Supervisor:
             gen_log.error("Cannot fork worker %d: %s", place, error)
             return None
         if isinstance(process, Process):
+            self._scoreboard.count("workers_spawned_total")
             self._tell("spawned", process.pid)
         return process
 
@@ -358,6 +361,7 @@ class Supervisor:
 
     def _replace_dead(self, process: Process, place: _Place, what: str) -> None:
         place.worker = None
+        self._scoreboard.count("workers_died_total")
         delay = self._delay_after(process, place)
         if delay is None:
             gen_log.error("child %d (pid %d) %s", process.place, process.pid, what)
@@ -415,6 +419,7 @@ class Supervisor:
     def _abort(self, process: Process, why: str) -> None:
         """End a worker that doesn't answer, with its stack logged."""
         gen_log.error("child %d (pid %d) %s: ending it", process.place, process.pid, why)
+        self._scoreboard.count("workers_stuck_total")
         self._tell("stuck", process.pid)
         process.kill_at = time.monotonic() + _MARGIN
         self._crew.kill(process, signal.SIGABRT)

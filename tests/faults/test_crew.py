@@ -304,7 +304,8 @@ async def test_figures_of_all_workers_outlive_them(loop_name: str) -> None:
         crew.process.send_signal(signal.SIGTERM)
         await crew.ended(0)
         living, departed = json.loads(crew.process.wait_for_line("^figures (.*)")[1])
-        assert (living, departed) == ({}, {"requests": 3 if len(workers) == 2 else 2})
+        counts = {"workers_spawned_total": 3, "workers_died_total": 1, "workers_stuck_total": 0}
+        assert (living, departed) == ({}, {"requests": 3 if len(workers) == 2 else 2, **counts})
 
 
 async def _published(crew: Crew) -> list[int]:

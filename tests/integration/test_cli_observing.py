@@ -1,6 +1,7 @@
 """The command line's access log, admin pages and readiness."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -99,6 +100,32 @@ def test_admin_pages(app_dir: pathlib.Path, workers: str) -> None:
             assert time.monotonic() < end
         assert process.stop() == 0
         assert "Traceback" not in process.stderr
+
+
+def test_figures_of_a_crew_outlive_a_worker_that_is_killed(app_dir: pathlib.Path) -> None:
+    flags = ("--admin", "127.0.0.1:0", "--workers", "2", "--worker-timeout", "1")
+    with serve(app_dir, "app:tell_pid", *flags) as process:
+        admin, port = admin_port(process), process.wait_for_port()
+        pids = [int(get(port)[1]) for _ in range(20)]
+
+        def wait_for(**figures: float) -> None:
+            end = time.monotonic() + 20
+            while True:
+                page = get(admin, "/metrics")[1]
+                found = {name: counter(page, name) for name in figures}
+                if found == figures:
+                    return
+                assert time.monotonic() < end, found
+
+        wait_for(requests_total=20, workers=2, workers_spawned_total=2, workers_died_total=0, workers_stuck_total=0)
+        os.kill(pids[0], signal.SIGKILL)
+        wait_for(requests_total=20, workers=2, workers_spawned_total=3, workers_died_total=1, workers_stuck_total=0)
+        assert get(admin, "/readyz")[0] == 200
+        stopped = int(get(port)[1])
+        wait_for(requests_total=21)
+        os.kill(stopped, signal.SIGSTOP)
+        wait_for(requests_total=21, workers=2, workers_spawned_total=4, workers_died_total=2, workers_stuck_total=1)
+        assert process.stop() == 0
 
 
 def test_admin_pages_on_a_unix_socket(app_dir: pathlib.Path) -> None:

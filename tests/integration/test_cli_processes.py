@@ -1,5 +1,6 @@
 """The command line with workers, and the signals that it takes."""
 
+import operator
 import os
 import pathlib
 import re
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from asynchttp import __version__
+from asynchttp import __version__, _cli, _config
 from asynchttp._options import OPTIONS
 from tests.integration.cli import get, refused, run, serve
 from tests.support.processes import Process, run_python, start_python
@@ -317,6 +318,66 @@ def test_umask(app_dir: pathlib.Path) -> None:
 
 
 # Limits
+
+
+#: Flag → (text, attribute of the server, or of its parameters, and what stands there).
+REACHES = {
+    "keep-alive-timeout": ("7", "conn_params.idle_connection_timeout", 7.0),
+    "header-timeout": ("8", "conn_params.header_timeout", 8.0),
+    "body-timeout": ("9", "conn_params.body_timeout", 9.0),
+    "write-timeout": ("10", "conn_params.write_timeout", 10.0),
+    "handler-timeout": ("11", "_handler_timeout", 11.0),
+    "linger-timeout": ("12", "conn_params.linger_timeout", 12.0),
+    "linger-size": ("13K", "conn_params.linger_size", 13 << 10),
+    "max-header-size": ("14K", "conn_params.max_header_size", 14 << 10),
+    "max-header-count": ("15", "conn_params.max_header_count", 15),
+    "max-body-size": ("16M", "conn_params.max_body_size", 16 << 20),
+    "max-buffer-size": ("17M", "max_buffer_size", 17 << 20),
+    "chunk-size": ("18K", "conn_params.chunk_size", 18 << 10),
+    "max-connections": ("19", "_max_connections", 19),
+    "limit-concurrency": ("20", "_limit_concurrency", 20),
+    "cancel-on-disconnect": (None, "conn_params.cancel_on_disconnect", True),
+    "allow-bare-lf": (None, "conn_params.allow_bare_lf", True),
+    "decompress-request": (None, "conn_params.decompress", True),
+    "ssl-reload": ("21", "ssl_reload", 21.0),
+    "xheaders": (None, "xheaders", True),
+    "trusted-proxies": ("10.0.0.0/8", "trusted_proxies", {"10.0.0.0/8"}),
+    "proxy-protocol": ("v2", "proxy_protocol", "v2"),
+    "health-path": ("/healthz", "_health_path", "/healthz"),
+    "server-header": ("x/1", "_server_line", b"Server: x/1\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", [option.name for option in OPTIONS if option.argument])
+def test_each_flag_for_the_server_reaches_it(name: str) -> None:
+    text, attribute, value = REACHES[name]
+    flags = [f"--{name}" if text is None else f"--{name}={text}"]
+    if name == "ssl-reload":
+        flags += ["--ssl-certfile", __file__]  # one that exists: it isn't read yet
+    settings, _ = _config.read(["app:hello", *flags], {})
+    server = _cli._make_server(settings, print)
+    assert operator.attrgetter(attribute)(server) == value
+
+
+def test_flags_of_workers_reach_their_supervisor(app_dir: pathlib.Path) -> None:
+    """In the order in which they show: too old, too large, stuck."""
+    flags = ["--workers", "2", "--listeners", "shared", "--max-requests", "100000", "--max-requests-jitter", "5"]
+    with serve(app_dir, "app:hello", *flags, "--worker-lifetime", "1") as process:
+        assert get(process.wait_for_port()) == (200, b"hello")
+        process.wait_for_line("asks to be replaced: lived for 1.0 s", "stderr")
+        assert process.stop() == 0
+    with serve(app_dir, "app:hello", *flags, "--worker-max-rss", "1M") as process:
+        process.wait_for_line("asks to be replaced: takes [0-9]+ octets of memory, more than 1048576", "stderr")
+        assert get(process.wait_for_port()) == (200, b"hello")
+        assert process.stop() == 0
+    (app_dir / "blocking.py").write_text("import time\ndef block(request):\n    time.sleep(60)\n")
+    with serve(app_dir, "blocking:block", *flags, "--worker-timeout", "1") as process:
+        with socket.create_connection(("127.0.0.1", process.wait_for_port()), 10) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            process.wait_for_line("has given no sign of life for 1.0 s: ending it", "stderr")
+            process.wait_for_line("blocking.py.* in block", "stderr")
+            assert client.recv(100) == b""
+        assert process.stop() == 0
 
 
 def test_limits_reach_the_server(app_dir: pathlib.Path) -> None:

@@ -30,6 +30,17 @@ def test_counters_outlive_their_process_and_add_up() -> None:
     assert board.read() == ({}, {"a": 111, "b": 2.5})
 
 
+def test_what_the_supervisor_counts_is_among_the_sums() -> None:
+    board = Scoreboard(1)
+    board.count("forks", 0)
+    slot = board.take()
+    board.write(slot, {"counters": {"a": 1}})
+    board.free(slot)
+    board.count("forks")
+    board.count("forks")
+    assert board.read() == ({}, {"a": 1, "forks": 2})
+
+
 def test_slots_are_given_again_empty_and_never_too_many() -> None:
     board = Scoreboard(2)
     slot = board.take()
