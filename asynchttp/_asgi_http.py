@@ -42,22 +42,20 @@ class ASGIRequest(HTTPMessageDelegate):
     behind.
     """
 
-    __slots__ = (
-        "_answer",
-        "_chunks",
-        "_complete",
-        "_event",
-        "_fields",
-        "_gone",
-        "_loop",
-        "_request",
-        "_size",
-        "_status",
-        "_taken",
-        "_told_all",
-        "_trailers",
-    )
-
+    # Of most requests only a few of these differ.
+    _size = 0
+    #: the body is complete
+    _complete = False
+    #: the client has gone
+    _gone = False
+    #: the application knows the end of the body
+    _told_all = False
+    #: receive() waits for it, in however many tasks; the engine waits for the other
+    _event: asyncio.Event | None = None
+    _taken: "asyncio.Future[None] | None" = None
+    _answer = _START
+    #: what is to follow the body, if the application said that something is
+    _trailers: "list[tuple[str, str]] | None" = None
     _status: int
     _fields: Sequence[tuple[bytes, bytes]]
 
@@ -66,17 +64,6 @@ class ASGIRequest(HTTPMessageDelegate):
         self._loop = loop
         self._request = request
         self._chunks: list[bytes] = []
-        self._size = 0
-        # The body is complete; the client has gone; the application knows the end of the body.
-        self._complete = False
-        self._gone = False
-        self._told_all = False
-        # receive() waits for it, in however many tasks; the engine waits for the other.
-        self._event: asyncio.Event | None = None
-        self._taken: asyncio.Future[None] | None = None
-        self._answer = _START
-        # What is to follow the body, if the application said that something is.
-        self._trailers: list[tuple[str, str]] | None = None
 
     # -- the engine's side -------------------------------------------------------------------------------------------
 
@@ -94,7 +81,8 @@ class ASGIRequest(HTTPMessageDelegate):
 
     def finish(self) -> None:
         self._complete = True
-        self._wake()
+        if self._event is not None:
+            self._event.set()
 
     def on_connection_close(self) -> None:
         self._gone = True
@@ -153,15 +141,34 @@ class ASGIRequest(HTTPMessageDelegate):
         if answer is not _DONE and self._request.finished():  # the server has ended it: a timeout, say
             raise StreamClosedError(real_error=self._request.engine.stream.error)
         if kind == "http.response.start" and answer is _START:
-            self._take_start(message)
+            status = message.get("status")
+            # 101 would leave HTTP, and another 1xx isn't a response
+            if not isinstance(status, int) or not 200 <= status <= 599:
+                raise ValueError(f"'status' of http.response.start must be an int from 200 to 599, not {status!r}")
+            fields = message.get("headers", ())
+            self._status = status
+            self._fields = fields if type(fields) is list else list(fields)
+            if message.get("trailers"):
+                self._trailers = []
+            self._answer = _HEAD
         elif kind == "http.response.body" and (answer is _HEAD or answer is _BODY):
             body = message.get("body", b"")
             if type(body) is not bytes:
                 body = _octets(body)
-            if answer is _HEAD:
-                await self._send_head(body, bool(message.get("more_body")))
+            more = bool(message.get("more_body"))
+            if answer is _BODY:
+                await self._send_body(body, more)
+            elif more or self._trailers is not None or self._status == 304 or self._request.method == "HEAD":
+                await self._send_head(body, more)
             else:
-                await self._send_body(body, bool(message.get("more_body")))
+                try:
+                    done = self._request.engine.respond_octets(self._request, body, self._status, self._fields)
+                except (AttributeError, TypeError) as error:
+                    raise TypeError(_NOT_PAIRS) from error
+                self._answer = _DONE
+                if self._event is not None:  # another task of the application may wait for the end
+                    self._event.set()
+                await done
         elif kind == "http.response.pathsend" and answer is _HEAD:
             await self._send_path(message.get("path"))
         elif kind == "http.response.trailers" and answer is _TRAILERS:
@@ -175,29 +182,7 @@ class ASGIRequest(HTTPMessageDelegate):
         else:
             raise RuntimeError(f"unexpected ASGI message {kind!r}: expected {answer.value}")
 
-    def _take_start(self, message: Message) -> None:
-        status = message.get("status")
-        # 101 would leave HTTP, and another 1xx isn't a response
-        if not isinstance(status, int) or not 200 <= status <= 599:
-            raise ValueError(f"'status' of http.response.start must be an int from 200 to 599, not {status!r}")
-        fields = message.get("headers", ())
-        self._status = status
-        self._fields = fields if isinstance(fields, list | tuple) else list(fields)
-        if message.get("trailers"):
-            self._trailers = []
-        self._answer = _HEAD
-
     async def _send_head(self, body: bytes, more: bool) -> None:
-        request = self._request
-        if not more and self._trailers is None and self._status != 304 and request.method != "HEAD":
-            try:
-                done = request.engine.respond_octets(request, body, self._status, self._fields)
-            except (AttributeError, TypeError) as error:
-                raise TypeError(_NOT_PAIRS) from error
-            self._answer = _DONE
-            self._wake()  # another task of the application may wait for the end
-            await done
-            return
         headers = self._headers()
         if not more and body and "Content-Length" not in headers and self._trailers is None:
             headers["Content-Length"] = str(len(body))

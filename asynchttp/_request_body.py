@@ -216,13 +216,22 @@ class RequestBodyReader(FileWriter):
             awaited: an awaitable to wait for before that, or ``None``.
             wanted: whether the body is waited for at once; otherwise :meth:`want_body` says when.
         """
-        self._drop_receiver()  # of the request before, which was answered while its receiver was waited for
+        if self._receiver is not None:  # of the request before, which was answered while its receiver was waited for
+            self._drop_receiver()
         self._awaited = None
         if exchange is not self._exchange:  # answered, or detached, in headers_received
             if self._reading is not _R_TUNNEL:
                 tell_closed(receiver)
             if awaited is not None and inspect.isawaitable(awaited):
                 self._run_to_its_end(exchange, awaited)
+            return
+        if self._reading is _R_DONE and awaited is None:
+            # HOT: once per request without a body. Inlined: what follows.
+            try:
+                receiver.finish()
+            except Exception as error:
+                self.handler_failed(exchange, error)
+                tell_closed(receiver)
             return
         self._receiver = receiver
         if awaited is not None and inspect.isawaitable(awaited):

@@ -58,6 +58,12 @@ _EMPTY_STATUSES: Final = (204, 205)
 _ORDINARY_STATUSES: Final = frozenset((200, 201, 202, 301, 302, 303, 307, 400, 401, 403, 404, 405, 409, 422, 429, 500))
 _match_lines: Final = abnf.FIELD_BLOCK.fullmatch
 
+#: Fields and status of a response, the size that is told among them (-1: none is), and the octets of both.
+_OctetsHead = tuple[Sequence[tuple[bytes, bytes]], int, int, bytes]
+_NO_HEAD: Final[_OctetsHead] = ((), 0, 0, b"")
+#: Octets of such a head that a connection keeps: the next response may be alike.
+_MEMO_SIZE: Final = 1024
+
 _W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED, _W_UPGRADE, _W_FILE = Writing
 
 
@@ -74,6 +80,7 @@ class ResponseWriter:
         "_keep_alive",
         "_left",
         "_loop",
+        "_octets_memo",
         "_out",
         "_raw",
         "_raw_memo_end",
@@ -119,6 +126,7 @@ class ResponseWriter:
         self._raw_memo_octets = b""
         self._raw_memo_end = 0
         self._raw_memo_size = -1
+        self._octets_memo = _NO_HEAD
         # The request that was answered by 101, until its handler takes the stream.
         self._upgrading: ServerRequest | None = None
         # Invariant: empty unless the kernel hasn't taken everything.
@@ -246,38 +254,28 @@ class ResponseWriter:
         Transfer-Encoding is left out, and so is a right Content-Length; a wrong one is an :exc:`HTTPOutputError`, and
         nothing was written.
         """
-        # HOT: once per response of an ASGI application.
+        # HOT: once per response of an application of ASGI or WSGI.
         # Inlined: respond, for an ordinary response. test_octets_equal_text keeps the two together.
+        if (
+            exchange is self._exchange
+            and self._writing is _W_HEAD
+            and self._keep_alive
+            and exchange.tail.minor
+            and exchange.method not in _BODILESS
+            and self._reading is _R_DONE
+            and type(body) is bytes
+        ):
+            size = len(body)
+            memo = self._octets_memo
+            if fields != memo[0] or status != memo[1] or (size != memo[2] and memo[2] >= 0):
+                memo = _ordinary_head(fields, status, size)
+                self._octets_memo = memo if len(memo[3]) <= _MEMO_SIZE else _NO_HEAD
+            if memo is not _NO_HEAD:
+                message = b"".join((memo[3], self._sweep.date_line, b"Content-Length: %d\r\n\r\n" % size, body))
+                done = self._put(message)
+                self._finished(exchange)
+                return done
         length = b"%d" % len(body)
-        if exchange is self._exchange and self._writing is _W_HEAD and type(body) is bytes:
-            lines = []
-            for name, value in fields:
-                lowered = name.lower()
-                if lowered not in _SPECIAL_FIELDS and b":" not in name:
-                    lines.append(b"%b: %b\r\n" % (name, value))
-                elif lowered != b"content-length" or value != length:
-                    break
-            else:
-                block = b"".join(lines)
-                if (
-                    status in _ORDINARY_STATUSES
-                    and self._keep_alive
-                    and exchange.tail.minor
-                    and exchange.method not in _BODILESS
-                    and self._reading is _R_DONE
-                    and _match_lines(block)
-                    and block.count(b"\n") == len(lines)
-                ):
-                    message = b"%b%b%bContent-Length: %b\r\n\r\n%b" % (
-                        serializer.status_line(status),
-                        block,
-                        self._sweep.date_line,
-                        length,
-                        body,
-                    )
-                    done = self._put(message)
-                    self._finished(exchange)
-                    return done
         text = []
         for name, value in fields:
             lowered = name.lower()
@@ -635,6 +633,27 @@ class ResponseWriter:
         callback, self._close_callback = self._close_callback, None
         if callback is not None:
             self.stream.io_loop.add_callback(callback)
+
+
+def _ordinary_head(fields: Sequence[tuple[bytes, bytes]], status: int, size: int) -> _OctetsHead:
+    """A head that :meth:`ResponseWriter.respond_octets` can send as it is; ``_NO_HEAD``: it can't."""
+    if status not in _ORDINARY_STATUSES:
+        return _NO_HEAD
+    told = -1
+    pieces = [serializer.status_line(status)]
+    for name, value in fields:
+        lowered = name.lower()
+        if lowered not in _SPECIAL_FIELDS and 58 not in name:  # ":"
+            pieces += (name, b": ", value, b"\r\n")
+        elif lowered == b"content-length" and value == b"%d" % size:
+            told = size
+        else:
+            return _NO_HEAD
+    head = b"".join(pieces)
+    # Each piece is a line, and no line more.
+    if not _match_lines(head, len(pieces[0])) or head.count(b"\n") != (len(pieces) + 3) // 4:
+        return _NO_HEAD
+    return [(name, value) for name, value in fields], status, told, head
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:

@@ -7,7 +7,7 @@ Versions: ASGI 3, HTTP and WebSocket 2.5, lifespan 2.0 (``asgi.readthedocs.io``)
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal
 from urllib.parse import unquote
 
@@ -91,13 +91,15 @@ class ASGIHandler(Starter):
 
         def start(request: ServerRequest) -> None:
             # HOT: once per request.
-            fields = request.tail.lowered_fields()
-            if b"pgrade" in request.tail.octets and asks_for_websocket(request):
+            template = request.tail.template
+            if template is None or template.owner is not self:
+                template = request.tail.template = self._template(request)
+            if template.asks_for_upgrade and asks_for_websocket(request):
                 self._start_websocket(loop, request, run)
                 return
             conversation = ASGIRequest(loop, request)
             request.engine.receive(request, conversation, wanted=False)
-            scope = self._scope(request, fields)
+            scope = self._scope(request, template)
             if lifespan.over:
                 run(request, app(scope, conversation.receive, conversation.send))
             else:
@@ -133,19 +135,7 @@ class ASGIHandler(Starter):
             scope["state"] = self._lifespan.state.copy()
         await run(self.app, scope)
 
-    def _scope(self, request: ServerRequest, fields: Iterable[tuple[bytes, bytes]]) -> Scope:
-        # HOT: once per request.
-        raw_path, query = request.target, b""
-        if b"?" in raw_path:
-            raw_path, _, query = raw_path.partition(b"?")
-        if raw_path[0] != 47 and b"://" in raw_path:  # not "/": absolute-form (RFC 9112 §3.2.2)
-            raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
-        path = raw_path.decode("ascii")
-        if "%" in path:
-            path = unquote(path)
-        if self.root_path:
-            path = self.root_path + path
-            raw_path = self.root_path.encode() + raw_path
+    def _template(self, request: ServerRequest) -> "_Template":
         context = request.context()
         client = address = context.address
         if not isinstance(address, tuple):
@@ -154,34 +144,62 @@ class ASGIHandler(Starter):
             client = (context.remote_ip, 0)
         elif len(address) > 2:  # IPv6
             client = address[:2]
-        extensions: dict[str, Any] = {
+        stream = request.engine.stream
+        scope = {
+            "type": "http",
+            "asgi": None,
+            "http_version": "1.1" if request.tail.minor else "1.0",
+            "method": "",
+            "scheme": context.protocol,
+            "path": "",
+            "raw_path": b"",
+            "query_string": b"",
+            "root_path": self.root_path,
+            "headers": None,
+            "client": client,
+            "server": context.local_address(),
+            "state": None,
+            "extensions": None,
+        }
+        tls = _tls(stream.socket) if isinstance(stream, SSLIOStream) else None
+        return _Template(self, scope, request.tail.lowered_fields(), tls, b"pgrade" in request.tail.octets)
+
+    def _scope(self, request: ServerRequest, template: "_Template") -> Scope:
+        # HOT: once per request.
+        raw_path = request.target
+        scope = template.scope.copy()
+        if 63 in raw_path:  # "?"; b"?" in raw_path would cost an exception
+            raw_path, _, scope["query_string"] = raw_path.partition(b"?")
+        if raw_path[0] != 47 and b"://" in raw_path:  # not "/": absolute-form (RFC 9112 §3.2.2)
+            raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
+        path = raw_path.decode("ascii")
+        if "%" in path:
+            path = unquote(path)
+        if self.root_path:
+            path = self.root_path + path
+            raw_path = self.root_path.encode() + raw_path
+        if request.prefix:
+            scope["root_path"] = self.root_path + request.prefix
+        scope["method"] = request.method
+        scope["path"] = path
+        scope["raw_path"] = raw_path
+        # What an application may change is its own.
+        scope["asgi"] = {"version": "3.0", "spec_version": "2.5"}
+        scope["headers"] = list(template.fields)
+        scope["state"] = self._lifespan.state.copy()
+        extensions: dict[str, dict[str, Any]]
+        scope["extensions"] = extensions = {
             "http.response.pathsend": {},
             "http.response.early_hint": {},
             "http.response.trailers": {},
             "asynchttp.draining": request.engine.draining,
         }
-        stream = request.engine.stream
-        if isinstance(stream, SSLIOStream):
-            extensions["tls"] = _tls(stream.socket)
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.5"},
-            "http_version": "1.1" if request.tail.minor else "1.0",
-            "method": request.method,
-            "scheme": context.protocol,
-            "path": path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": self.root_path + request.prefix,
-            "headers": list(fields),
-            "client": client,
-            "server": context.local_address(),
-            "state": self._lifespan.state.copy(),
-            "extensions": extensions,
-        }
+        if template.tls is not None:
+            extensions["tls"] = template.tls.copy()
+        return scope
 
     def _websocket_scope(self, request: ServerRequest) -> Scope:
-        scope = self._scope(request, request.tail.lowered_fields())
+        scope = self._scope(request, self._template(request))
         del scope["method"]
         protocols = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         extensions: dict[str, Any] = {"websocket.http.response": {}, "asynchttp.draining": request.engine.draining}
@@ -194,6 +212,32 @@ class ASGIHandler(Starter):
             "subprotocols": [each.strip() for each in protocols if each.strip()],
             "extensions": extensions,
         }
+
+
+class _Template:
+    """What all requests of a connection that have the same fields have alike.
+
+    Attributes:
+        owner: the handler that made it.
+        scope: its keys in their order; those that differ have still to be set.
+        asks_for_upgrade: perhaps.
+    """
+
+    __slots__ = ("asks_for_upgrade", "fields", "owner", "scope", "tls")
+
+    def __init__(
+        self,
+        owner: ASGIHandler,
+        scope: Scope,
+        fields: "tuple[tuple[bytes, bytes], ...]",
+        tls: dict[str, Any] | None,
+        asks_for_upgrade: bool,
+    ) -> None:
+        self.owner = owner
+        self.scope = scope
+        self.fields = fields
+        self.tls = tls
+        self.asks_for_upgrade = asks_for_upgrade
 
 
 #: Numbers of cipher suites by OpenSSL's names.

@@ -9,7 +9,6 @@ Source: PEP 3333.
 """
 
 import asyncio
-import concurrent.futures
 import contextlib
 import importlib
 import io
@@ -24,6 +23,7 @@ from asynchttp import httputil
 from asynchttp._dispatch import Run, Start, Starter
 from asynchttp._exchange import ServerRequest
 from asynchttp._interfaces import HTTPMessageDelegate
+from asynchttp._wsgi_threads import Outbox, ThreadCall, Threads
 from asynchttp.httputil import HTTPOutputError
 from asynchttp.iostream import StreamClosedError
 
@@ -73,48 +73,68 @@ class WSGIHandler(Starter):
         self.app = app
         self.script_name = script_name.rstrip("/")
         self._threads = threads or min(32, (os.cpu_count() or 1) + 4)
-        self._pool = self._new_pool()
-
-    def _new_pool(self) -> concurrent.futures.ThreadPoolExecutor:
-        return concurrent.futures.ThreadPoolExecutor(self._threads, thread_name_prefix="asynchttp-wsgi")
+        self._pool = Threads(self._threads)
 
     async def shutdown(self) -> None:
         """Wait for the calls that run, and end the threads."""
-        pool, self._pool = self._pool, self._new_pool()
+        pool, self._pool = self._pool, Threads(self._threads)
         await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
 
     def starter(self, loop: asyncio.AbstractEventLoop, run: Run) -> Start:
+        outbox = Outbox(loop)
+
         def start(request: ServerRequest) -> None:
-            body = _Body(lambda body: run(request, self._answer(loop, request, body)))
+            # HOT: once per request.
+            body = _Body(lambda body: run(request, self._answer(loop, outbox, request, body)))
             request.engine.receive(request, body)
 
         return start
 
-    async def _answer(self, loop: asyncio.AbstractEventLoop, request: ServerRequest, body: "IO[bytes]") -> None:
-        answer = _Answer(loop, request)
-        with contextlib.ExitStack() as stack:
-            stack.callback(body.close)
-            call = self._pool.submit(answer.call, self.app, self._environ(request, body))
-            # The thread has it now, and may go on when nobody waits for it any more.
-            call.add_done_callback(lambda _: body.close())
-            stack.pop_all()
-        whole = await asyncio.wrap_future(call)
+    async def _answer(
+        self, loop: asyncio.AbstractEventLoop, outbox: Outbox, request: ServerRequest, body: "IO[bytes]"
+    ) -> None:
+        call = _Call(loop, outbox, request, self.app, self._environ(request, body), body)
+        self._pool.start(call)
+        whole = await call.future
         if whole is not None:
-            await answer.send_whole(whole)
+            await call.send_whole(whole)
 
     def _environ(self, request: ServerRequest, body: "IO[bytes]") -> Environ:
-        raw_path, _, query = request.target.partition(b"?")
-        if not raw_path.startswith(b"/") and b"://" in raw_path:  # absolute-form (RFC 9112 §3.2.2)
+        # HOT: once per request.
+        template = request.tail.template
+        if template is None or template[0] is not self:
+            template = request.tail.template = (self, self._environ_template(request))
+        environ: Environ = template[1].copy()
+        raw_path, query = request.target, b""
+        if 63 in raw_path:  # "?"
+            raw_path, _, query = raw_path.partition(b"?")
+        if raw_path[0] != 47 and b"://" in raw_path:  # absolute-form (RFC 9112 §3.2.2)
             raw_path = b"/" + raw_path.partition(b"://")[2].partition(b"/")[2]
+        if 37 in raw_path:  # "%"
+            raw_path = unquote_to_bytes(raw_path)
+        path = raw_path.decode("latin-1")
+        if request.prefix:
+            environ["SCRIPT_NAME"] = self.script_name + request.prefix
+            path = path.removeprefix(request.prefix)
+        environ["REQUEST_METHOD"] = request.method
+        environ["PATH_INFO"] = path
+        environ["QUERY_STRING"] = query.decode("latin-1")
+        environ["wsgi.input"] = body
+        environ["wsgi.errors"] = sys.stderr
+        if request.tail.body_length < 0:  # chunked, which is undone: its length is known now
+            environ["CONTENT_LENGTH"] = str(body.seek(0, os.SEEK_END))
+        body.seek(0)
+        return environ
+
+    def _environ_template(self, request: ServerRequest) -> Environ:
+        """What all requests of a connection that have the same fields have alike."""
         context = request.context()
         name, port = context.local_address() or ("", None)
-        size = body.seek(0, os.SEEK_END)
-        body.seek(0)
         environ: Environ = {
-            "REQUEST_METHOD": request.method,
-            "SCRIPT_NAME": self.script_name + request.prefix,
-            "PATH_INFO": unquote_to_bytes(raw_path).decode("latin-1").removeprefix(request.prefix),
-            "QUERY_STRING": query.decode("latin-1"),
+            "REQUEST_METHOD": "",
+            "SCRIPT_NAME": self.script_name,
+            "PATH_INFO": "",
+            "QUERY_STRING": "",
             # Of a UNIX socket there are none, and they may not be empty.
             "SERVER_NAME": name if port is not None else "localhost",
             "SERVER_PORT": str(port or (443 if context.protocol == "https" else 80)),
@@ -122,9 +142,9 @@ class WSGIHandler(Starter):
             "REMOTE_ADDR": context.remote_ip,
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": context.protocol,
-            "wsgi.input": body,
+            "wsgi.input": None,
             "wsgi.input_terminated": True,
-            "wsgi.errors": sys.stderr,
+            "wsgi.errors": None,
             "wsgi.multithread": True,
             "wsgi.multiprocess": True,
             "wsgi.run_once": False,
@@ -136,8 +156,8 @@ class WSGIHandler(Starter):
             if "_" in field:
                 continue
             key = field.upper().replace("-", "_")
-            if key == "TRANSFER_ENCODING":  # undone: its length is known now
-                key, value = "CONTENT_LENGTH", str(size)
+            if key == "TRANSFER_ENCODING":
+                continue
             if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
                 key = f"HTTP_{key}"
             separator = "; " if key == "HTTP_COOKIE" else ","
@@ -169,20 +189,42 @@ class _Body(HTTPMessageDelegate):
         self._file.close()
 
 
-class _Answer:
-    """The response of one call of an application, made in a thread, sent in the loop."""
+class _Call(ThreadCall):
+    """One call of an application: its response is made in a thread, and sent in the loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, request: ServerRequest) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        outbox: Outbox,
+        request: ServerRequest,
+        app: Callable[..., Iterable[bytes]],
+        environ: Environ,
+        body: "IO[bytes]",
+    ) -> None:
+        self.future: asyncio.Future[bytes | None] = loop.create_future()
+        self.outbox = outbox
         self._loop = loop
         self._request = request
+        self._app = app
+        self._environ = environ
+        self._body = body
         self._head: ResponseHead | None = None
         self._head_sent = False
 
     # -- in the thread -----------------------------------------------------------------------------------------------
 
-    def call(self, app: Callable[..., Iterable[bytes]], environ: Environ) -> bytes | None:
+    def run(self) -> bytes | None:
         """Run the application; returns the whole body, or ``None`` if it was sent piece by piece."""
-        result = app(environ, self._start_response)
+        try:
+            return self._run()
+        finally:
+            self._body.close()
+
+    def skip(self) -> None:
+        self._body.close()
+
+    def _run(self) -> bytes | None:
+        result = self._app(self._environ, self._start_response)
         try:
             if isinstance(result, list | tuple) and not self._head_sent:
                 if self._head is None:
@@ -237,8 +279,13 @@ class _Answer:
             return
         if lengths and lengths != [str(len(body))]:
             raise HTTPOutputError(f"Content-Length is {','.join(lengths)}, and the body has {len(body)} octets")
-        fields = [pair for pair in headers if pair[0].lower() != "content-length"]
-        await self._request.engine.respond(self._request, body, status, fields)
+        engine = self._request.engine
+        try:
+            fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        except UnicodeEncodeError:
+            await engine.respond(self._request, body, status, headers)  # which says what is wrong
+            return
+        await engine.respond_octets(self._request, body, status, fields)
 
     async def _send(self, piece: bytes) -> None:
         request = self._request

@@ -90,6 +90,9 @@ HTTP_SERVERS: tuple[Server, ...] = (
     *_ours("await-bytes", "coroutine handler that returns the body", "access-log", "stream"),
     *_ours("delegate", "HTTPServerConnectionDelegate, connection.write_headers", "access-log"),
     *_ours("application", "tornado.web.Application", needs=("tornado",)),
+    *_ours("asgi", "bare ASGI application", "access-log"),
+    *_ours("starlette", "a Starlette application", "access-log", needs=("starlette",)),
+    *_ours("flask", "a Flask application, in four threads", "access-log", needs=("flask",)),
     *_both(
         "tornado",
         "tornado_http",
@@ -116,6 +119,22 @@ HTTP_SERVERS: tuple[Server, ...] = (
         "httptools, bare ASGI application",
         needs=("uvicorn", "httptools"),
         family="uvicorn",
+    ),
+    Server(
+        "uvicorn-starlette",
+        "uvicorn_http",
+        ("--application", "starlette", *_UVLOOP),
+        "httptools, the same Starlette application",
+        ("uvicorn", "httptools", "starlette"),
+        family="uvicorn",
+    ),
+    Server(
+        "gunicorn-flask",
+        "gunicorn_http",
+        (),
+        "gthread, the same Flask application in as many threads",
+        ("gunicorn", "flask"),
+        family="gunicorn",
     ),
     Server(
         "blacksheep",

@@ -12,8 +12,8 @@ from pathlib import Path
 import asynchttp
 
 _PACKAGES = (
-    *("uvloop", "tornado", "aiohttp", "uvicorn", "httptools", "granian", "hypercorn", "h11", "sanic", "blacksheep"),
-    "socketify",
+    *("uvloop", "tornado", "aiohttp", "uvicorn", "httptools", "starlette", "gunicorn", "flask"),
+    *("granian", "hypercorn", "h11", "sanic", "blacksheep", "socketify"),
 )
 
 #: Programs with the option that makes them say their version, and where in what they say it stands.

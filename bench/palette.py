@@ -15,6 +15,7 @@ _COLOURS = {
     "aiohttp": "#7aa974",
     "uvicorn": "#c8a2c8",
     "blacksheep": "#a8896c",
+    "gunicorn": "#8fae9b",
     "hypercorn": "#d7b8a6",
     "sanic": "#d98b9a",
     "granian": "#9a8fc7",

@@ -9,7 +9,7 @@ A request head is looked at in two parts, because the second is mostly the same 
 that arrived whole, and skips :func:`parse_tail` when the tail equals the previous one of the same connection.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asynchttp import _reasons
 from asynchttp._h1 import abnf, framing
@@ -38,11 +38,10 @@ class Tail:
     Never changed once made: one object serves all requests of a connection whose tails are equal.
     """
 
-    __slots__ = ("_lowered", "body_length", "expect_continue", "host", "keep_alive", "memo", "minor", "octets")
+    __slots__ = ("body_length", "expect_continue", "host", "keep_alive", "memo", "minor", "octets", "template")
 
     #: what somebody made of the fields, with who it was; not set before
     memo: "tuple[object, str]"
-    _lowered: "tuple[tuple[bytes, bytes], ...]"
 
     def __init__(
         self, octets: bytes, minor: int, host: str, body_length: int, keep_alive: bool, expect_continue: bool
@@ -57,16 +56,14 @@ class Tail:
         self.body_length = body_length
         self.keep_alive = keep_alive
         self.expect_continue = expect_continue
+        #: what an application's interface made of the fields, for all requests of a connection that have them
+        self.template: Any = None
 
     def lowered_fields(self) -> "tuple[tuple[bytes, bytes], ...]":
-        """The fields as octets: names in lower case, values without the space around them.  Made once."""
-        try:
-            return self._lowered
-        except AttributeError:
-            lines = self.octets[3:-4].split(b"\r\n") if len(self.octets) > 5 else []
-            pairs = (line.partition(b":") for line in lines)
-            self._lowered = tuple((name.lower(), value.strip(b" \t")) for name, _, value in pairs)
-            return self._lowered
+        """The fields as octets: names in lower case, values without the space around them."""
+        lines = self.octets[3:-4].split(b"\r\n") if len(self.octets) > 5 else []
+        pairs = (line.partition(b":") for line in lines)
+        return tuple((name.lower(), value.strip(b" \t")) for name, _, value in pairs)
 
 
 class RequestHead(NamedTuple):

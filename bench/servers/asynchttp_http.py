@@ -1,4 +1,4 @@
-"""asynchttp's HTTPServer with handlers in each of its styles."""
+"""asynchttp's HTTPServer with handlers in each of its styles, and with applications of each interface."""
 
 import socket
 from collections.abc import Callable
@@ -131,17 +131,51 @@ HANDLERS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def handler(style: str, site: bool, access_log: bool) -> Callable[..., Any]:
-    if style == "application":
-        from bench.servers._application import application  # needs Tornado
+def _tornado(site: bool, access_log: bool) -> Any:
+    from bench.servers._application import application  # needs Tornado
 
-        return application(access_log)
+    return application(access_log)
+
+
+def _asgi(site: bool, access_log: bool) -> Any:
+    from asynchttp.asgi import ASGIHandler
+    from bench.servers import _asgi
+
+    return ASGIHandler(_asgi.site if site else _asgi.hello, lifespan="off")
+
+
+def _starlette(site: bool, access_log: bool) -> Any:
+    from asynchttp.asgi import ASGIHandler
+    from bench.servers import _starlette  # needs Starlette
+
+    return ASGIHandler(_starlette.app, lifespan="off")
+
+
+def _flask(site: bool, access_log: bool) -> Any:
+    from asynchttp.wsgi import WSGIHandler
+    from bench.servers import _flask  # needs Flask
+
+    return WSGIHandler(_flask.app, threads=_flask.THREADS)
+
+
+#: By style, likewise: applications of whole frameworks, which are imported only where they are served.
+APPLICATIONS: dict[str, Callable[[bool, bool], Any]] = {
+    "application": _tornado,
+    "asgi": _asgi,
+    "starlette": _starlette,
+    "flask": _flask,
+}
+
+
+def handler(style: str, site: bool, access_log: bool) -> Callable[..., Any]:
+    if style in APPLICATIONS:
+        return APPLICATIONS[style](site, access_log)  # type: ignore[no-any-return]
     hello, whole = HANDLERS[style]
     return whole if site else hello  # type: ignore[no-any-return] # a delegate is no function
 
 
 if __name__ == "__main__":
-    given = http_options(__doc__, style=(*HANDLERS, "application"))
+    given = http_options(__doc__, style=(*HANDLERS, *APPLICATIONS))
     if given.access_log:
         log_to_nowhere("tornado.access")
 

@@ -1,4 +1,4 @@
-"""uvicorn with httptools, and a bare ASGI application or one of blacksheep."""
+"""uvicorn with httptools, and a bare ASGI application, or one of Starlette or blacksheep."""
 
 import asyncio
 import socket
@@ -15,6 +15,10 @@ def application() -> Any:
         from bench.servers._blacksheep import app  # needs blacksheep
 
         return app
+    if given.application == "starlette":
+        from bench.servers import _starlette  # needs Starlette
+
+        return _starlette.app
     return _asgi.site if given.site else _asgi.hello
 
 
@@ -41,5 +45,5 @@ async def start(sock: socket.socket) -> asyncio.Task[None]:
 
 
 if __name__ == "__main__":
-    given = http_options(__doc__, application=("bare", "blacksheep"))
+    given = http_options(__doc__, application=("bare", "starlette", "blacksheep"))
     serve(given, start)

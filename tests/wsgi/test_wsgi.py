@@ -23,7 +23,7 @@ from django.urls import path as django_path
 from asynchttp import netutil
 from asynchttp.mount import Mount
 from asynchttp.wsgi import WSGIHandler
-from tests.integration.helpers import all_closed, build_request, expect_failure, run_server, within
+from tests.integration.helpers import all_closed, build_request, expect_failure, run_server, until, within
 from tests.support.servers import RunningServer
 
 pytestmark = pytest.mark.asyncio
@@ -309,8 +309,13 @@ def raising(environ: Environ, start_response: Any) -> list[bytes]:
     raise ZeroDivisionError("mine")
 
 
+def stopping(environ: Environ, start_response: Any) -> list[bytes]:
+    return [next(iter([]))]
+
+
 WRONG: dict[str, tuple[Any, str]] = {
     "raises": (raising, "ZeroDivisionError: mine"),
+    "raises StopIteration": (stopping, "a WSGI application raised StopIteration"),
     "start_response twice": (twice, "start_response() was called before"),
     "no start_response": (lambda environ, start_response: [b"x"], "without start_response"),
     "no start_response, in pieces": (lambda environ, start_response: iter([b"x"]), "without start_response"),
@@ -369,6 +374,7 @@ async def test_arguments_are_checked() -> None:
 
 async def test_requests_wait_for_a_thread_and_the_loop_goes_on() -> None:
     go_on = threading.Event()
+    called = threading.Semaphore(0)
     running_now: list[int] = []
     most = 0
 
@@ -376,6 +382,7 @@ async def test_requests_wait_for_a_thread_and_the_loop_goes_on() -> None:
         nonlocal most
         running_now.append(1)
         most = max(most, len(running_now))
+        called.release()
         assert go_on.wait(5)
         running_now.pop()
         start_response("200 OK", [])
@@ -388,10 +395,39 @@ async def test_requests_wait_for_a_thread_and_the_loop_goes_on() -> None:
             await client.send(build_request(f"/wsgi/{number}"))
         async with await running.connect() as other:
             assert (await other.request(build_request("/"))).body == b"loop"
+        for _ in range(2):
+            assert await asyncio.to_thread(called.acquire, timeout=5)
         go_on.set()
         for number, client in enumerate(clients):
             assert (await client.read_response()).body == f"/{number}".encode()
     assert most == 2
+
+
+async def test_call_whose_client_left_before_a_thread_was_free_is_not_made() -> None:
+    go_on, called = threading.Event(), threading.Event()
+    paths: list[str] = []
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        paths.append(environ["PATH_INFO"])
+        called.set()
+        assert go_on.wait(5)
+        start_response("200 OK", [])
+        return []
+
+    async with serve(app, threads=1, cancel_on_disconnect=True) as running, await running.connect() as first:
+        await first.send(build_request("/first"))
+        await happened(called)
+        async with await running.connect() as second:
+            await second.send(build_request("/second", method="POST", body=b"b" * 600_000))
+            style = running.server._style
+            assert style is not None and style.running is not None
+            await until(lambda: len(style.running) == 2)
+            second.abort()
+            await until(lambda: len(style.running) == 1)
+        go_on.set()
+        assert (await first.read_response()).status == 200
+        assert (await first.request(build_request("/third"))).status == 200
+    assert paths == ["/first", "/third"]
 
 
 async def test_thread_is_no_faster_than_the_client() -> None:
