@@ -242,13 +242,11 @@ def _runner(
     Its result is the response, if it ``returns``.
     """
     create: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    if loop.get_task_factory() is not None:
-        create = loop.create_task
-    elif sys.version_info >= (3, 12):
+    if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
         # A handler that doesn't wait ends inside this call, and costs no turn of the loop.
         create = functools.partial(asyncio.Task, loop=loop, eager_start=True)
     else:
-        create = functools.partial(asyncio.Task, loop=loop)  # what uvloop's create_task calls
+        create = loop.create_task
 
     def run(request: ServerRequest, awaitable: Any) -> None:
         # HOT: once per request.

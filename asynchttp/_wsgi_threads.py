@@ -6,7 +6,8 @@ Calls wait in a queue that wakes no more threads than it must: one that finds an
 it, for as long as Python lets it run. What they return is collected, too: the loop is woken for the first of a bunch.
 An executor does both for each call, with locks of Python's, and costs as much as a small application.
 
-``skip`` and ``run`` of a call are called in a thread, one of the two, once. Nothing of a call is kept behind its end.
+``skip`` or ``run`` of a call is called in a thread, once. ``run`` gives its result to the outbox itself, as soon as it
+has one, and may go on behind it. Nothing of a call is kept behind its end.
 """
 
 import asyncio
@@ -25,11 +26,14 @@ class ThreadCall(Protocol):
     future: "asyncio.Future[Any]"
     outbox: "Outbox"
 
-    def run(self) -> Any:
-        """What becomes the result of the future, or its exception."""
+    def run(self) -> None:
+        """Give the result to the outbox. What is raised becomes the exception of the future, if that has no result."""
 
     def skip(self) -> None:
         """The future was cancelled before a thread was free."""
+
+    def failed_late(self, error: BaseException) -> None:
+        """The call raised behind its result.  Called in the loop."""
 
 
 class Outbox:
@@ -37,13 +41,13 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._results: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._results: deque[tuple[ThreadCall, Any, BaseException | None]] = deque()
         # A turn of the loop is arranged. Set in threads: two of them may arrange two, of which one finds nothing.
         self._told = False
 
-    def put(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+    def put(self, call: ThreadCall, result: Any, error: BaseException | None = None) -> None:
         """Called in a thread."""
-        self._results.append((future, result, error))
+        self._results.append((call, result, error))
         if not self._told:
             self._told = True
             try:
@@ -54,13 +58,14 @@ class Outbox:
     def _take(self) -> None:
         self._told = False  # first: what comes from now on has its own turn
         while self._results:
-            future, result, error = self._results.popleft()
-            if future.done():  # cancelled
-                continue
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
+            call, result, error = self._results.popleft()
+            if not call.future.done():
+                if error is None:
+                    call.future.set_result(result)
+                else:
+                    call.future.set_exception(error)
+            elif error is not None and not call.future.cancelled():
+                call.failed_late(error)
 
 
 class Threads:
@@ -110,17 +115,14 @@ def _work(calls: "queue.SimpleQueue[ThreadCall | None]") -> None:
         if call.future.cancelled():
             call.skip()
         else:
-            result: Any = None
-            error: BaseException | None = None
             try:
-                result = call.run()
+                call.run()
             except StopIteration as stop:  # no future takes it
                 error = RuntimeError("a WSGI application raised StopIteration")
                 error.__cause__ = stop
+                call.outbox.put(call, None, error)
             except BaseException as raised:
-                error = raised
-            call.outbox.put(call.future, result, error)
-            del result, error
+                call.outbox.put(call, None, raised)
         del call
     _running.pop(threading.current_thread(), None)
 

@@ -187,7 +187,7 @@ class ASGIHandler(Starter):
         scope["asgi"] = {"version": "3.0", "spec_version": "2.5"}
         scope["headers"] = list(template.fields)
         scope["state"] = self._lifespan.state.copy()
-        extensions: dict[str, dict[str, Any]]
+        extensions: dict[str, Any]
         scope["extensions"] = extensions = {
             "http.response.pathsend": {},
             "http.response.early_hint": {},

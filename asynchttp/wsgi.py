@@ -23,9 +23,11 @@ from asynchttp import httputil
 from asynchttp._dispatch import Run, Start, Starter
 from asynchttp._exchange import ServerRequest
 from asynchttp._interfaces import HTTPMessageDelegate
+from asynchttp._response import summary
 from asynchttp._wsgi_threads import Outbox, ThreadCall, Threads
 from asynchttp.httputil import HTTPOutputError
 from asynchttp.iostream import StreamClosedError
+from asynchttp.log import app_log
 
 __all__ = ["WSGIHandler"]
 
@@ -98,6 +100,8 @@ class WSGIHandler(Starter):
         whole = await call.future
         if whole is not None:
             await call.send_whole(whole)
+        else:
+            await call.end()
 
     def _environ(self, request: ServerRequest, body: "IO[bytes]") -> Environ:
         # HOT: once per request.
@@ -210,42 +214,45 @@ class _Call(ThreadCall):
         self._body = body
         self._head: ResponseHead | None = None
         self._head_sent = False
+        # All that Content-Length promised was handed over.
+        self._complete = False
 
     # -- in the thread -----------------------------------------------------------------------------------------------
 
-    def run(self) -> bytes | None:
-        """Run the application; returns the whole body, or ``None`` if it was sent piece by piece."""
+    def run(self) -> None:
+        """Run the application.  The result is the whole body, or ``None``: it was sent piece by piece."""
         try:
-            return self._run()
+            self._run()
         finally:
             self._body.close()
 
     def skip(self) -> None:
         self._body.close()
 
-    def _run(self) -> bytes | None:
+    def _run(self) -> None:
         result = self._app(self._environ, self._start_response)
         try:
             if isinstance(result, list | tuple) and not self._head_sent:
                 if self._head is None:
                     raise RuntimeError("the WSGI application returned without start_response()")
-                return b"".join(result)
+                self.outbox.put(self, b"".join(result))
+                return
             for piece in result:
                 if piece:
                     self._write(piece)
-            self._in_loop(self._end())
+            if not self._complete:
+                self.outbox.put(self, None)
         finally:
             close = getattr(result, "close", None)
             if close is not None:
                 close()
-        return None
 
     def _start_response(
         self, status: str, headers: "list[tuple[str, str]]", exc_info: Any = None
     ) -> Callable[[bytes], None]:
         if exc_info is not None:
             try:
-                if self._head_sent:
+                if self._head_sent or self._complete:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None  # a cycle, through the traceback
@@ -257,7 +264,21 @@ class _Call(ThreadCall):
     def _write(self, piece: bytes) -> None:
         if not isinstance(piece, bytes):
             raise TypeError(f"a WSGI application yields bytes, not {type(piece).__name__}")
-        self._in_loop(self._send(piece))
+        if self._complete:
+            raise HTTPOutputError(f"{len(piece)} octets more than Content-Length")
+        if not self._head_sent and self._is_whole(piece):
+            # Frameworks return an iterable of one piece. It goes its way while the application is asked for more.
+            self._complete = True
+            self.outbox.put(self, piece)
+        else:
+            self._in_loop(self._send(piece))
+
+    def _is_whole(self, piece: bytes) -> bool:
+        """Whether it is the body that the head has promised."""
+        if self._head is None or self._request.method == "HEAD":
+            return False
+        lengths = [value for name, value in self._head[2] if name.lower() == "content-length"]
+        return lengths == [str(len(piece))] and self._head[0] not in (204, 304)
 
     def _in_loop(self, awaitable: Any) -> None:
         """Wait for it: the thread is no faster than the client reads."""
@@ -270,12 +291,15 @@ class _Call(ThreadCall):
 
     # -- in the loop -------------------------------------------------------------------------------------------------
 
+    def failed_late(self, error: BaseException) -> None:
+        app_log.error("Uncaught exception behind the answer to %s", summary(self._request), exc_info=error)
+
     async def send_whole(self, body: bytes) -> None:
         assert self._head is not None
         status, _, headers = self._head
         lengths = [value for name, value in headers if name.lower() == "content-length"]
         if lengths and (self._request.method == "HEAD" or status == 304):  # that of the response without HEAD
-            await self._end()
+            await self.end()
             return
         if lengths and lengths != [str(len(body))]:
             raise HTTPOutputError(f"Content-Length is {','.join(lengths)}, and the body has {len(body)} octets")
@@ -305,7 +329,8 @@ class _Call(ThreadCall):
         self._head_sent = True
         await done
 
-    async def _end(self) -> None:
+    async def end(self) -> None:
+        """The body was sent piece by piece, and is complete."""
         if not self._head_sent:
             await self._send(b"")
         self._request.engine.finish(self._request)

@@ -121,6 +121,7 @@ FLOORS = [
         "_testserver",
         "_upper",
         "_values",
+        "_wsgi_threads",
         "asgi",
         "check",
         "mount",

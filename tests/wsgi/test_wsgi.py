@@ -70,6 +70,19 @@ class Tracked:
         self.closed.set()
 
 
+def or_well(app: App) -> App:
+    """``app``, but for ``/well``."""
+    well = answers([b"well"])
+    return lambda environ, start_response: (well if environ["PATH_INFO"] == "/well" else app)(environ, start_response)
+
+
+async def serves_on(running: RunningServer) -> None:
+    """Nothing of what went before is in the way of another client."""
+    async with await running.connect() as client:
+        response = await client.request(build_request("/well"))
+        assert (response.status, response.body) == (200, b"well")
+
+
 async def happened(event: threading.Event) -> None:
     assert await asyncio.to_thread(event.wait, 5)
 
@@ -138,6 +151,25 @@ async def test_environ() -> None:
     assert environ["wsgi.url_scheme"] == "http"
     assert environ["wsgi.errors"] is sys.stderr
     assert (environ["wsgi.multithread"], environ["wsgi.run_once"]) == (True, False)
+
+
+async def test_what_an_application_does_to_its_environ_is_not_seen_by_the_next_request() -> None:
+    seen: list[dict[str, Any]] = []
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        seen.append({key: value for key, value in environ.items() if key != "wsgi.input"})
+        for key in environ:
+            environ[key] = "mine"
+        environ["mine"] = "1"
+        start_response("200 OK", [])
+        return [b"well"]
+
+    async with serve(app) as running, await running.connect() as client:
+        for _ in range(3):
+            assert (await client.request(build_request("/a?b"))).body == b"well"
+        await client.request(build_request("/c%20d", method="POST", body=b"x"))
+    assert seen[0] == seen[1] == seen[2]
+    assert [seen[3][name] for name in ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING")] == ["POST", "/c d", ""]
 
 
 async def test_chunked_body_has_a_length() -> None:
@@ -343,10 +375,11 @@ WRONG: dict[str, tuple[Any, str]] = {
 async def test_error_is_clear_and_answered_by_500(name: str, expect_log: ExpectLog) -> None:
     app, pattern = WRONG[name]
     expect_failure(expect_log, pattern.replace("(", r"\(").replace(")", r"\)"))
-    async with serve(app) as running, await running.connect() as client:
+    async with serve(or_well(app)) as running, await running.connect() as client:
         body = b"b" * 600_000  # in a temporary file, which must be closed
         response = await client.request(build_request(method="POST", body=body))
         assert (response.status, response.has_token("Connection", "close")) == (500, True)
+        await serves_on(running)
 
 
 @pytest.mark.parametrize(
@@ -356,10 +389,61 @@ async def test_error_is_clear_and_answered_by_500(name: str, expect_log: ExpectL
 async def test_length_lies_in_pieces_are_cut(pieces: list[bytes], pattern: str, expect_log: ExpectLog) -> None:
     expect_failure(expect_log, pattern)
     app = answers(lambda _: iter(pieces), ("Content-Length", "3"))
-    async with serve(app) as running, await running.connect() as client:
+    async with serve(or_well(app)) as running, await running.connect() as client:
         await client.send(build_request())
         with pytest.raises(EOFError):
             await client.read_response()
+        await serves_on(running)
+
+
+async def test_piece_that_is_the_whole_body_does_not_wait_for_what_the_application_does_next() -> None:
+    go_on = threading.Event()
+
+    def pieces(environ: Environ) -> Iterator[bytes]:
+        yield b""
+        yield b"abc"
+        assert go_on.wait(5)
+
+    body = Tracked(pieces({}))
+    async with serve(answers(body, ("Content-Length", "3"))) as running, await running.connect() as client:
+        assert (await client.request(build_request())).body == b"abc"
+        assert not body.closed.is_set()
+        go_on.set()
+        await happened(body.closed)
+
+
+def raises_in_close(environ: Environ) -> Tracked:
+    class Broken(Tracked):
+        def close(self) -> None:
+            raise ZeroDivisionError("mine")
+
+    return Broken([b"abc"])
+
+
+def writes_behind(environ: Environ, start_response: Any) -> list[bytes]:
+    write = start_response("200 OK", [("Content-Length", "3")])
+    write(b"abc")
+    write(b"d")
+    return []
+
+
+LATE: dict[str, tuple[App, str]] = {
+    "a piece more": (answers(lambda _: iter([b"abc", b"d"]), ("Content-Length", "3")), "1 octets more than Content-"),
+    "write": (writes_behind, "1 octets more than Content-Length"),
+    "close": (answers(raises_in_close, ("Content-Length", "3")), "ZeroDivisionError: mine"),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+async def test_error_behind_the_whole_body_is_logged_and_the_connection_goes_on(
+    name: str, expect_log: ExpectLog
+) -> None:
+    app, pattern = LATE[name]
+    record = expect_log("asynchttp.application", rf"behind the answer to GET / \(127.0.0.1\).*{pattern}")
+    async with serve(or_well(app)) as running, await running.connect() as client:
+        assert (await client.request(build_request())).body == b"abc"
+        assert (await client.request(build_request("/well"))).body == b"well"
+        await record.wait()
 
 
 async def test_arguments_are_checked() -> None:
