@@ -357,6 +357,9 @@ class ResponseWriter:
             raise ValueError("Transfer-Encoding of a response can only be chunked, without Content-Length")
         if lengths and (len(lengths) > 1 or abnf.CONTENT_LENGTH.fullmatch(lengths[0].encode("latin-1")) is None):
             raise ValueError(f"invalid Content-Length: {lengths!r}")
+        # RFC 9110 §7.8: MUST NOT switch to what the client didn't offer, or in HTTP/1.0
+        if status == 101 and not (exchange.tail.minor and "Upgrade" in exchange.headers):
+            raise ValueError(f"no {exchange.version} client that didn't ask for Upgrade can get a 101")
         if status < 200 and status != 101:  # interim; HTTP/1.0 doesn't know them (RFC 9110 §15.2)
             return self._put(head + b"\r\n") if exchange.tail.minor else self._done
         if status == 101 or tunnel:

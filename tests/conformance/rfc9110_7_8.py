@@ -1,6 +1,19 @@
 """RFC 9110 §7.8, Upgrade: MAY be ignored; then the request is one like others, its body included."""
 
-from tests.conformance.case import NEXT, SEEN_NEXT, Case, End, Level, Seen, accepts, chunked, get, head, sized
+from tests.conformance.case import (
+    NEXT,
+    SEEN_NEXT,
+    Case,
+    End,
+    Level,
+    Reply,
+    Seen,
+    accepts,
+    chunked,
+    get,
+    head,
+    sized,
+)
 
 _UPGRADE = (b"Connection: Upgrade", b"Upgrade: x-nobody-speaks-it/1")
 
@@ -46,6 +59,23 @@ CASES: list[Case] = [
             ),
             ("websocket-without-a-key", [b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13"]),
             ("tls", [b"Connection: Upgrade", b"Upgrade: TLS/1.0"]),
+        )
+    ),
+    # A server MUST NOT switch to what wasn't asked for, and MUST ignore that HTTP/1.0 asks.
+    *(
+        accepts(
+            f"9110-7.8-101-that-the-handler-sends-to-{name}",
+            octets,
+            level=Level.OURS,
+            why="the handler of this case does what MUST NOT be done",
+            ours_only=True,
+            logs="ValueError: no HTTP",
+            replies=[Reply(500, {"Connection": "close", "Upgrade": ""})],
+            end=End.CLOSES,
+        )
+        for name, octets in (
+            ("who-didn-t-ask", get(b"/101") + NEXT),
+            ("1.0", head(b"GET /101 HTTP/1.0", b"Connection: Upgrade", b"Upgrade: x") + NEXT),
         )
     ),
 ]

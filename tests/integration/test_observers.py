@@ -103,7 +103,7 @@ async def test_upgrade_ends_the_request_and_the_connection() -> None:
 
     async with run_server(handler, observers=[diary]) as running:
         async with await running.connect() as client:
-            await client.send(build_request("/"))
+            await client.send(build_request("/", "Upgrade: x"))
             assert b" 101 " in await client.read_to_end()
         await all_closed(running.server)
     assert diary.events == ["start", "head /", "end / 101", "close"]

@@ -386,7 +386,7 @@ async def not_upgraded(play: Any) -> None:
         request.finish()
 
     async with play(promise) as scene, await scene.connect() as client:
-        await client.send(HEAD + b"\r\n")
+        await client.send(HEAD + b"Upgrade: x\r\n\r\n")
         assert b" 101 " in await client.read_to_end()
         scene.check("not_upgraded")
 

@@ -188,8 +188,8 @@ TRAFFIC: dict[str, tuple[bytes, str]] = {
     "nothing": (build_request("/nothing"), "HTTPOutputError"),
     "unsure": (build_request("/unsure"), ""),
     "detach": (build_request("/respond") + build_request("/detach") + b"rest", ""),
-    "upgrade": (build_request("/upgrade"), ""),
-    "upgrade-detach": (build_request("/respond") + build_request("/upgrade-detach") + b"rest", ""),
+    "upgrade": (build_request("/upgrade", "Upgrade: x"), ""),
+    "upgrade-detach": (build_request("/respond") + build_request("/upgrade-detach", "Upgrade: x") + b"rest", ""),
     "close": (build_request("/close"), ""),
     "cancel": (build_request("/cancel"), ""),
     "body": (

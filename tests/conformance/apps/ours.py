@@ -113,6 +113,7 @@ _OURS: dict[str, Callable[[Any], None]] = {
     "/200/signed-length": _framed(200, ("Content-Length", "+3")),
     "/200/gzip": _framed(200, ("Transfer-Encoding", "gzip, chunked")),
     "/304/both": _framed(304, ("Content-Length", "3"), ("Transfer-Encoding", "chunked")),
+    "/101": _framed(101, ("Upgrade", "x"), ("Connection", "upgrade")),
     "/100/length": _framed(100, ("Content-Length", "3")),
     "/split/value": _with_field("X-A", "b\r\nX-Split: yes"),
     "/split/lf": _with_field("X-A", "b\nX-Split: yes"),
