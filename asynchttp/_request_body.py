@@ -309,9 +309,7 @@ class RequestBodyReader(FileWriter):
                 self._keep(data, position)
                 return -1
             if self._decoder is not None:
-                piece, end = self._decoder.feed(data[position : position + size])
-                complete = end >= 0
-                position = position + end if complete else min(len(data), position + size)
+                piece, position, complete = _decode(self._decoder, data, position, size)
             else:
                 piece = data[position : position + min(size, self._body_left)]
                 position += len(piece)
@@ -371,3 +369,21 @@ class RequestBodyReader(FileWriter):
     def set_body_timeout(self, exchange: ServerRequest, timeout: float | None) -> None:
         if exchange is self._exchange:
             self._body_timeout = timeout
+
+
+def _decode(decoder: chunked.ChunkedDecoder, data: bytes, position: int, size: int) -> tuple[bytes, int, bool]:
+    """As much of the body in ``data[position:]`` as fills a piece of ``size`` octets, or almost: whatever the chunks.
+
+    Returns: the piece, the index behind what it was made of, and whether the message is complete.
+    """
+    pieces = []
+    room, end = size, -1
+    # What is left of the room when it is an eighth isn't worth a copy of the rest.
+    while room > size // 8 and end < 0 and position < len(data):
+        # No more octets than there is room: they can't become more.
+        piece, end = decoder.feed(data[position : position + room])
+        position = position + end if end >= 0 else min(len(data), position + room)
+        if piece:
+            pieces.append(piece)
+            room -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces), position, end >= 0

@@ -18,7 +18,6 @@ _OWN_STATUS = (
     "a limit answers with its own status (413, 408, 431, 501) and says in one line of text which, instead of bare 400"
 )
 _STATUS = "a handler answers with status 682; RFC 9110 §15: codes outside 100–599 are invalid, and ours are never sent"
-_PIECES = "counts pieces of 10 octets; ours are cut where the octets of the wire are, chunk headers included"
 _BARE_LF = (
     "the request has bare LF line ends, which are refused (RFC 9112 §2.2 lets a recipient accept them, none must)"
 )
@@ -94,8 +93,6 @@ LOST: dict[tuple[str, str], Lost] = {
     **_lost(
         "web_test",
         {
-            "DecoratedStreamingRequestFlowControlTest.test_flow_control_chunked_body": _PIECES,
-            "NativeStreamingRequestFlowControlTest.test_flow_control_chunked_body": _PIECES,
             "RaiseWithReasonTest.test_raise_with_reason": _STATUS,
             "StatusReasonTest.test_status": _STATUS,
             "StaticFileTest.test_static_unsatisfiable_range_invalid_start": "bytes=26 is no range, and is ignored: "

@@ -135,6 +135,24 @@ async def test_length_50_with_chunk_size_16_comes_in_exact_pieces() -> None:
     assert [len(e[1]) for e in app.events if e[0] == "data_received"] == [16, 16, 16, 2]
 
 
+@pytest.mark.parametrize(
+    ("chunks", "pieces"),
+    [
+        ((7, 7, 7, 4), [7, 7, 7, 4]),  # exactly chunk_size, but for the last one: as Tornado cuts them
+        ((25,), [7, 7, 7, 4]),
+        ((1,) * 25, [7, 7, 7, 4]),
+        ((2, 20, 3), [7, 7, 7, 4]),
+    ],
+    ids=["chunk_size", "large", "octets", "uneven"],
+)
+async def test_chunks_make_pieces_of_chunk_size(chunks: tuple[int, ...], pieces: list[int]) -> None:
+    app = App()
+    body = b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in chunks) + b"0\r\n\r\n"
+    async with run_server(app, chunk_size=7) as server, await server.connect() as client:
+        await client.request(b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    assert [len(e[1]) for e in app.events if e[0] == "data_received"] == pieces
+
+
 async def test_awaitable_delays_what_follows() -> None:
     gates: list[asyncio.Future[None]] = []
 
