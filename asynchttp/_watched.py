@@ -114,6 +114,11 @@ class WatchedConnection(RequestBodyReader):
 
     def check_time(self, now: float) -> None:
         """Called by the sweep: has a deadline passed?"""
+        # No loop polls a socket that isn't read, so a reset behind so much input is only seen here.
+        if self._pauses is Pause.PIPELINE and _peerwatch.lost(self.stream.socket):
+            self._explain_loss(gone=True)
+            self.stream.close()
+            return
         params = self.params
         # `_since` may lag behind by one period: no deadline comes early.
         elapsed = now - self._since - self._sweep.period
@@ -206,12 +211,16 @@ class WatchedConnection(RequestBodyReader):
         else:
             self.explain(_reasons.IDLE_TIMEOUT, "Closed an idle connection of %s", self.context)
 
-    def _explain_loss(self, error: BaseException | None = None) -> None:
-        """The connection ends, or the client's side of it: was anybody waiting for something?"""
+    def _explain_loss(self, error: BaseException | None = None, *, gone: bool = False) -> None:
+        """The connection ends, or the client's side of it: was anybody waiting for something?
+
+        Args:
+            gone: it is the client's side, although the stream doesn't know that.
+        """
         request = self._exchange or self._head_request
         if request is None:
             self._explain_loss_between_requests(error)
-        elif not self.stream.peer_closed():
+        elif not gone and not self.stream.peer_closed():
             self.explain(_reasons.CLOSED, "Closed the connection before the end of %s", summary(request))
         elif self._reading is _R_BODY:
             self.explain(_reasons.LEFT_IN_BODY, "Client left in the body of its request: %s", summary(request))

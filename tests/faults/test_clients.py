@@ -39,20 +39,23 @@ async def test_half_closed_client_gets_its_answers(loop_name: str) -> None:
 @pytest.mark.parametrize("style", ["", "/callback", "/delegate"], ids=["coroutine", "callback", "delegate"])
 async def test_handler_learns_within_100_ms_that_its_client_has_gone(loop_name: str, style: str, cancel: bool) -> None:
     """Wherever it is; and nothing is left: no descriptor, no task, no traceback."""
+    wait = get(style + ("/wait?v=handler" if not style else "/handler?v=handler"))
     phases = {
-        "handler": get(style + ("/wait?v=handler" if not style else "/handler?v=handler")),
+        "queued": wait + get("/") * 20,
+        "flooded": wait + get("/") * 4000,  # more than is read behind an unfinished request
+        "handler": wait,
         "response": get(style + ("/wait?v=response" if not style else "/response?v=response")),
         "body": b"POST %b/body HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nx" % style.encode(),
         "head": b"GET / HT",
         "before": b"",
     }
-    tells = {"handler", "response"} | ({"body"} if style == "/delegate" else set())
+    tells = {"queued", "flooded", "handler", "response"} | ({"body"} if style == "/delegate" else set())
     with start_lone(loop_name, server={"cancel_on_disconnect": cancel}) as crew:
         before = await stats_of(crew)
         descriptors = await descriptors_at_rest(crew.pid)
         for phase, octets in phases.items():
             delays = []
-            for _ in range(5 if phase in tells else 1):
+            for _ in range(5 if phase in tells - {"flooded"} else 2):
                 count = len(lines(crew, "waiting"))
                 client = await crew.connect()
                 await client.send(octets)
@@ -69,7 +72,8 @@ async def test_handler_learns_within_100_ms_that_its_client_has_gone(loop_name: 
             if delays:
                 print(f"{loop_name} {style} {phase}: told after {[round(d * 1000, 1) for d in delays]} ms")
                 assert len(lines(crew, "left")) == len(lines(crew, "waiting"))
-                assert min(delays) < 0.1  # the others had to wait for the machine
+                # The others had to wait for the machine; where reading rests, for the sweep.
+                assert min(delays) < (0.1 if phase != "flooded" else 1.2)
         await wait_until(lambda: descriptors_of(crew.pid) == descriptors)
         assert (await stats_of(crew))["tasks"] == before["tasks"]
         assert not [line for line in lines(crew, "record") if not line.startswith("record DEBUG ")]

@@ -107,7 +107,7 @@ async def test_stalled_tls_handshakes_do_not_slow_the_healthy(loop_name: str, tm
 
 def test_mixed_load_with_faults(loop_name: str) -> None:
     """Nothing lost, wrong or out of order, and no traceback; slopes need minutes, which ``python -m`` gives them."""
-    arguments = ("-m", "tests.faults.soak", "--minutes", "0.12", "--loop", loop_name, "--seed", "1", "--clients", "2")
+    arguments = ("-m", "tests.faults.soak", "--minutes", "0.08", "--loop", loop_name, "--seed", "1", "--clients", "2")
     with start_python(*arguments, deadline=50) as process:
         code = process.wait()
         assert code == 0, process._evidence()
