@@ -79,17 +79,42 @@ def parse_query(text: str, config: ParseUrlEncodedConfig | None = None) -> Argum
 
     Raises: :exc:`HTTPInputError` above ``max_arguments``, and for characters that aren't octets.
     """
-    limit = (config or _config.urlencoded).max_arguments
-    if text.count("&") >= limit:
-        raise HTTPInputError(f"Max number of fields exceeded: more than {limit}")
-    arguments: Arguments = {}
     try:
-        for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
-            decoded = name.encode("latin-1").decode("utf-8", "replace")
-            arguments.setdefault(decoded, []).append(value.encode("latin-1"))
+        octets = text.encode("latin-1")
     except UnicodeEncodeError:
         raise HTTPInputError("Invalid form: a character that is no octet") from None
+    return _parse_urlencoded(octets, config or _config.urlencoded)
+
+
+def _parse_urlencoded(octets: bytes, config: ParseUrlEncodedConfig) -> Arguments:
+    limit = config.max_arguments
+    if octets.count(b"&") >= limit:
+        raise HTTPInputError(f"Max number of fields exceeded: more than {limit}")
+    arguments: Arguments = {}
+    for field in octets.split(b"&"):
+        if field:
+            name, _, value = field.replace(b"+", b" ").partition(b"=")
+            arguments.setdefault(_unescaped(name).decode("utf-8", "replace"), []).append(_unescaped(value))
     return arguments
+
+
+#: Octets whose escapes are undone at once: of each one the standard library makes objects of two hundred octets.
+_SLICE_SIZE: Final = 8192
+
+
+def _unescaped(octets: bytes) -> bytes:
+    """``octets`` without percent-encoding; what isn't an escape stays as it is."""
+    if len(octets) <= _SLICE_SIZE:
+        return urllib.parse.unquote_to_bytes(octets)
+    pieces = []
+    position = 0
+    while position < len(octets):
+        end = position + _SLICE_SIZE
+        if end < len(octets) and (escape := octets.find(b"%", end - 2, end)) >= 0:
+            end = escape  # not cut in two
+        pieces.append(urllib.parse.unquote_to_bytes(octets[position:end]))
+        position = end
+    return b"".join(pieces)
 
 
 def parse_body_arguments(
@@ -122,7 +147,7 @@ def parse_body_arguments(
         octets = boundary.encode("utf-8", "surrogatepass")
         parse_multipart_form_data(octets, body, arguments, files, config=config.multipart)
         return
-    for name, values in parse_query(body.decode("latin-1"), config.urlencoded).items():
+    for name, values in _parse_urlencoded(body, config.urlencoded).items():
         arguments.setdefault(name, []).extend(values)
 
 

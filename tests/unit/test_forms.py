@@ -1,6 +1,8 @@
 """Forms: what is read of them, and what is refused, with a word about what was wrong."""
 
 import dataclasses
+import tracemalloc
+import urllib.parse
 from collections.abc import Iterator
 
 import pytest
@@ -376,6 +378,47 @@ def test_fields_of_a_form(count: int, fits: bool) -> None:
     except HTTPInputError as error:
         assert str(error) == "Max number of fields exceeded: more than 3"
     assert arguments == ({"a": [b"1"] * 3} if fits else {})
+
+
+def unescaped(value: bytes) -> bytes:
+    arguments: dict[str, list[bytes]] = {}
+    parse_body_arguments("application/x-www-form-urlencoded", b"a=" + value, arguments, {})
+    return arguments["a"][0]
+
+
+@pytest.mark.parametrize("before", range(6))
+@pytest.mark.parametrize("text", [b"%41%4a", b"%%41%4", b"%%%41", b"%zz%41", b"x%41y"])
+def test_escapes_of_a_long_value(text: bytes, before: int) -> None:
+    """Wherever they are cut."""
+    value = b"x" * before + text * 8000
+    assert unescaped(value) == urllib.parse.unquote_to_bytes(value)
+
+
+BOMBS: dict[str, tuple[str, bytes]] = {
+    "escapes": ("application/x-www-form-urlencoded", b"a=" + b"%41" * 700_000),
+    "percents": ("application/x-www-form-urlencoded", b"a=" + b"%" * 2_000_000),
+    "half-escapes": ("application/x-www-form-urlencoded", b"a=" + b"%4" * 1_000_000),
+    "escapes-of-a-name": ("application/x-www-form-urlencoded", b"%41" * 700_000 + b"=b"),
+    "plus": ("application/x-www-form-urlencoded", b"a=" + b"+" * 2_000_000),
+    "ampersands": ("application/x-www-form-urlencoded", b"&" * 2_000_000),
+    "parts": (MULTIPART, body(FIELD)[:-7] * 40_000),
+    "almost-delimiters": (MULTIPART, body(FIELD, content=b"\r\n--" * 500_000)),
+    "part-headers": (MULTIPART, b"--x\r\n" + b"A: b\r\n" * 300_000 + body(FIELD)[5:]),
+}
+
+
+@pytest.mark.parametrize(("content_type", "octets"), BOMBS.values(), ids=BOMBS.keys())
+def test_form_takes_little_more_memory_than_its_octets(content_type: str, octets: bytes) -> None:
+    tracemalloc.start()
+    try:
+        parse_body_arguments(content_type, octets, {}, {})
+    except HTTPInputError:
+        pass
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    # The field, its value, and that without its escapes; and one slice of those.
+    assert peak < 4 * len(octets) + 4_000_000
 
 
 @pytest.fixture
