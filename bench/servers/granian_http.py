@@ -25,6 +25,9 @@ _LOGS = {
     },
 }
 
+#: It accepts no more connections than this, which it calls requests: as many as ``idle`` may ask for.
+MANY = 100_000
+
 
 def main() -> None:
     given = http_options(__doc__, interface=("rsgi", "asgi"))
@@ -41,6 +44,7 @@ def main() -> None:
         websockets=False,
         http1_settings=HTTP1Settings(header_read_timeout=PATIENCE * 1000),
         backlog=BACKLOG,
+        backpressure=MANY,
         log_enabled=given.access_log,
         log_access=given.access_log,
         log_dictconfig=_LOGS,
