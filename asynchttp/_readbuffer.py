@@ -28,7 +28,7 @@ class ReadBuffer:
     def __init__(self) -> None:
         self._data: bytes | bytearray = b""
         self._start = 0
-        self._more: list[bytes | bytearray] = []
+        self._more: list[bytes | bytearray] | tuple[()] = ()
         #: octets in the buffer
         self.size = 0
 
@@ -43,14 +43,17 @@ class ReadBuffer:
             self.size = len(data)
             return
         self.size += len(data)
-        if len(data) >= _LARGE:
-            self._more.append(data)
-        elif self._more:
-            last = self._more[-1]
-            if isinstance(last, bytearray):
+        more = self._more
+        if more:
+            last = more[-1]
+            if len(data) >= _LARGE:
+                more.append(data)
+            elif isinstance(last, bytearray):
                 last += data
             else:
-                self._more.append(bytearray(data))
+                more.append(bytearray(data))
+        elif len(data) >= _LARGE:
+            self._more = [data]
         else:
             if isinstance(self._data, bytes):
                 self._data = bytearray(memoryview(self._data)[self._start :])
@@ -155,7 +158,7 @@ class ReadBuffer:
             parts.append(memoryview(part)[start : start + size])
         self._data = part
         self._start = start + size
-        del self._more[:index]
+        self._more = list(self._more[index:]) or ()
         return b"".join(parts)
 
     def take_into(self, target: memoryview) -> int:
@@ -174,5 +177,5 @@ class ReadBuffer:
     def _set(self, data: bytes) -> None:
         self._data = data
         self._start = 0
-        self._more.clear()
+        self._more = ()
         self.size = len(data)

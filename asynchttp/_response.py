@@ -130,7 +130,7 @@ class ResponseWriter:
         # The request that was answered by 101, until its handler takes the stream.
         self._upgrading: ServerRequest | None = None
         # Invariant: empty unless the kernel hasn't taken everything.
-        self._write_waiters: list[asyncio.Future[None]] = []
+        self._write_waiters: list[asyncio.Future[None]] | tuple[()] = ()  # an empty list for each idle one is dear
         # Octets of body that went out since a writer was told to wait.
         self._unbroken = 0
         # Trailers of a response that was finished while a file of it is being sent.
@@ -180,7 +180,10 @@ class ResponseWriter:
         """
         self._stalled_size += size
         future: asyncio.Future[None] = self._loop.create_future()
-        self._write_waiters.append(future)
+        waiters = self._write_waiters
+        if not waiters:
+            waiters = self._write_waiters = []
+        waiters.append(future)
         return future
 
     def _next_turn(self) -> "asyncio.Future[None]":

@@ -22,7 +22,7 @@ class WritingHalf(StreamParts):
     def __init__(self) -> None:
         self._done = self.io_loop.done_future
         # Written before there was a transport.
-        self._unsent: list[bytes] = []
+        self._unsent: list[bytes] | tuple[()] = ()
         self._unsent_size = 0
         # Invariant: the transport has something in its queue.
         self._writing_paused = False
@@ -81,9 +81,7 @@ class WritingHalf(StreamParts):
             if transport.is_closing():
                 self._transport = None  # as in write()
         elif self._link < UP:
-            self._unsent.append(data)
-            self._unsent_size += len(data)
-            self._attach()
+            self._keep_unsent(data)
 
     def send_eof(self) -> bool:
         """In push mode: close the sending side behind what was written.
@@ -158,10 +156,17 @@ class WritingHalf(StreamParts):
         if self.max_write_buffer_size is not None:
             self._check_write_buffer(len(data))
         if self._link is not UP:
-            self._unsent.append(data)
-            self._unsent_size += len(data)
-            self._attach()
+            self._keep_unsent(data)
         return self._write_waiter(len(data))
+
+    def _keep_unsent(self, data: bytes) -> None:
+        """Until there is a transport."""
+        unsent = self._unsent
+        if not unsent:
+            unsent = self._unsent = []
+        unsent.append(data)
+        self._unsent_size += len(data)
+        self._attach()
 
     def _check_write_buffer(self, size: int) -> None:
         if self.write_buffer_size() + size > (self.max_write_buffer_size or 0):
@@ -180,7 +185,7 @@ class WritingHalf(StreamParts):
 
     def _write_unsent(self) -> None:
         """There is a transport now."""
-        unsent, self._unsent, self._unsent_size = self._unsent, [], 0
+        unsent, self._unsent, self._unsent_size = self._unsent, (), 0
         if unsent:
             self._transport.write(b"".join(unsent))
         if not self._writing_paused:
@@ -203,7 +208,7 @@ class WritingHalf(StreamParts):
 
     def _fail_writes(self, reason: BaseException | None) -> None:
         """Nothing of what waits can be written any more."""
-        self._unsent, self._unsent_size = [], 0
+        self._unsent, self._unsent_size = (), 0
         self._writing_paused = False
         waiters, self._write_waiters = self._write_waiters, ()
         for _, future in waiters:

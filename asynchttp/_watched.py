@@ -99,7 +99,7 @@ class WatchedConnection(RequestBodyReader):
         self._pause(Pause.WRITE)
 
     def resume_writing(self) -> None:
-        waiters, self._write_waiters = self._write_waiters, []
+        waiters, self._write_waiters = self._write_waiters, ()
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -401,7 +401,7 @@ class HTTP1ServerConnection(WatchedConnection):
         self._drop_body()
         self._drop_receiver(exchange)
         self._sweep.discard(self)
-        waiters, self._write_waiters = self._write_waiters, []
+        waiters, self._write_waiters = self._write_waiters, ()
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_exception(StreamClosedError(real_error=exc))

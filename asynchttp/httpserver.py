@@ -199,6 +199,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             allow_bare_lf=allow_bare_lf,
         )
         self._connections: set[HTTP1ServerConnection] = set()
+        # One for all of them: a bound method is an object, and there would be one for each idle connection.
+        self._on_closed = self._closed
         # Connections whose PROXY header isn't whole.
         self._arriving: set[ProxiedConnection] = set()
         self._sweep: Sweep | None = None
@@ -328,7 +330,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self._accepted_count += 1
         self._connections.add(connection)
         self._count_connections()
-        connection.serve(self._style, self._sweep, self._closed, self._refusals)
+        connection.serve(self._style, self._sweep, self._on_closed, self._refusals)
 
     def _closed(self, connection: HTTP1ServerConnection) -> None:
         self._connections.discard(connection)
