@@ -292,7 +292,7 @@ async def main():
     port = server.sockets[0].getsockname()[1]
 
     async def client(octets, *, how):
-        async with await RawClient.connect(port, receive_buffer=4096) as client:
+        async with await RawClient.connect(port, receive_buffer=4096, deadline=40) as client:
             await client.send(octets)
             if how == "read":
                 await client.read_response()
@@ -316,7 +316,7 @@ async def main():
         (b"", "abort"), (b"BROKEN\\r\\n\\r\\n", "abort"),
     ]
     for octets, how in cases:
-        await asyncio.wait_for(client(octets, how=how), 10)
+        await asyncio.wait_for(client(octets, how=how), 40)
     await asyncio.gather(*(client(octets, how=how) for octets, how in cases * 5))
     while server._connections:
         await asyncio.sleep(0.01)
@@ -340,5 +340,5 @@ print("done")
 
 def test_nothing_to_complain_about_in_development_mode(loop_name: str) -> None:
     """No "never retrieved", "never awaited", "was destroyed but it is pending", no ResourceWarning."""
-    code, out, err = run_python("-X", "dev", "-c", PROGRAM, loop_name)
+    code, out, err = run_python("-X", "dev", "-c", PROGRAM, loop_name, deadline=50)
     assert (code, out, err) == (0, "done\n", "")
