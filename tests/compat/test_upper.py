@@ -124,6 +124,28 @@ def test_alias_that_comes_too_late() -> None:
     assert "tornado.ioloop" in message
 
 
+TOO_SOON = {
+    "too early": ("sitecustomize.py", "import tornado.escape", "comes too late: tornado.escape"),
+    "too old": ("tornado/__init__.py", "version, version_info = '6.4.2', (6, 4, 2, 0)", "6.5 or 6.6, and 6.4.2 is"),
+    "too new": ("tornado/__init__.py", "version, version_info = '6.7', (6, 7, 0, 0)", "6.5 or 6.6, and 6.7 is"),
+    "none": ("sitecustomize.py", "import sys; sys.modules['tornado'] = None", "pip install 'asynchttpd[tornado]'"),
+}
+
+
+@pytest.mark.parametrize("name", TOO_SOON)
+def test_run_as_tornado_says_in_a_line_why_it_cannot(name: str, tmp_path: pathlib.Path) -> None:
+    file, code, says = TOO_SOON[name]
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(code)
+    (tmp_path / "program.py").write_text("print('ran')")
+    arguments = ("-m", "asynchttp.run_as_tornado", str(tmp_path / "program.py"))
+    exit_code, out, err = run_python(*arguments, env=importable(tmp_path))
+    assert (exit_code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("asynchttp.run_as_tornado: error: install_as_tornado()")
+    assert says in err
+
+
 # -- under Tornado's name ----------------------------------------------------------------------------------------------
 
 

@@ -178,6 +178,20 @@ async def test_worker_thread_3(programs: Programs, http: aiohttp.ClientSession) 
         assert await get(http, f"{url}/thread") == (200, "on MainThread")
 
 
+async def test_removed_3(programs: Programs, http: aiohttp.ClientSession) -> None:
+    with programs.server("removed_3") as (process, port):
+        url = f"http://127.0.0.1:{port}"
+        assert await get(http, f"{url}/") == (200, "turned 41 HTTP/1.1: True")
+        assert await get(http, f"{url}/fail") == (200, "failures: 1")
+        assert await get(http, f"{url}/child") == (200, "not passed on: True")
+        async with await RawClient.connect(port) as client:
+            await client.send(b"GET / HTTP/1.0\r\n\r\n")
+            assert (await client.read_response()).body == b"turned 41 HTTP/1.1: False"
+    told = process.stdout.splitlines()
+    assert told[:2] == ["initialized: False", "initialized: True, running: False"]
+    assert told[3:] == ["callback failed: ZeroDivisionError"]
+
+
 async def test_server_thread_4(programs: Programs) -> None:
     told = await programs.arun("server_thread_4", stderr=r"(?s)(.*404.*)?")
     assert told.splitlines() == ["hello from server", "201 cba", "404 Not Found", "alive: False"]
