@@ -42,13 +42,24 @@ from asynchttp._h1 import abnf, serializer
 from asynchttp._h1 import head as h1_head
 from asynchttp._h1.errors import HTTPInputError
 from asynchttp._h1.states import Reading, Writing
+from asynchttp._http1functions import DIGITS, HEXDIGITS, is_transfer_encoding_chunked, parse_hex_int, parse_int
 from asynchttp._interfaces import HTTPServerConnectionDelegate
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._sweep import Sweep
 from asynchttp._watched import HEAD_SAMPLE, NO_PAUSE, Pause, WatchedConnection
 from asynchttp.iostream import IOStream, StreamClosedError
 
-__all__ = ["Exchange", "HTTP1Connection", "HTTP1ConnectionParameters", "HTTP1ServerConnection"]
+__all__ = [
+    "DIGITS",
+    "HEXDIGITS",
+    "Exchange",
+    "HTTP1Connection",
+    "HTTP1ConnectionParameters",
+    "HTTP1ServerConnection",
+    "is_transfer_encoding_chunked",
+    "parse_hex_int",
+    "parse_int",
+]
 
 #: Pipelined requests that one connection gets answered before other connections have their turn.
 _REQUESTS_PER_TURN: Final = 16

@@ -81,6 +81,7 @@ FLOORS = [
         "_filebody",
         "_limits",
         "_figures",
+        "_http1functions",
         "_loghandlers",
         "_observed",
         "_parameters",
