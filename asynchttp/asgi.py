@@ -91,9 +91,10 @@ class ASGIHandler(Starter):
 
         def start(request: ServerRequest) -> None:
             # HOT: once per request.
-            template = request.tail.template
-            if template is None or template.owner is not self:
-                template = request.tail.template = self._template(request)
+            made = request.tail.template
+            if made is None or made[0] is not self:
+                made = request.tail.template = (self, self._template(request))
+            template: _Template = made[1]
             if template.asks_for_upgrade and asks_for_websocket(request):
                 self._start_websocket(loop, request, run)
                 return
@@ -162,7 +163,7 @@ class ASGIHandler(Starter):
             "extensions": None,
         }
         tls = _tls(stream.socket) if isinstance(stream, SSLIOStream) else None
-        return _Template(self, scope, request.tail.lowered_fields(), tls, b"pgrade" in request.tail.octets)
+        return _Template(scope, request.tail.lowered_fields(), tls, b"pgrade" in request.tail.octets)
 
     def _scope(self, request: ServerRequest, template: "_Template") -> Scope:
         # HOT: once per request.
@@ -218,22 +219,19 @@ class _Template:
     """What all requests of a connection that have the same fields have alike.
 
     Attributes:
-        owner: the handler that made it.
         scope: its keys in their order; those that differ have still to be set.
         asks_for_upgrade: perhaps.
     """
 
-    __slots__ = ("asks_for_upgrade", "fields", "owner", "scope", "tls")
+    __slots__ = ("asks_for_upgrade", "fields", "scope", "tls")
 
     def __init__(
         self,
-        owner: ASGIHandler,
         scope: Scope,
         fields: "tuple[tuple[bytes, bytes], ...]",
         tls: dict[str, Any] | None,
         asks_for_upgrade: bool,
     ) -> None:
-        self.owner = owner
         self.scope = scope
         self.fields = fields
         self.tls = tls

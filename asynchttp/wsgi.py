@@ -105,10 +105,10 @@ class WSGIHandler(Starter):
 
     def _environ(self, request: ServerRequest, body: "IO[bytes]") -> Environ:
         # HOT: once per request.
-        template = request.tail.template
-        if template is None or template[0] is not self:
-            template = request.tail.template = (self, self._environ_template(request))
-        environ: Environ = template[1].copy()
+        made = request.tail.template
+        if made is None or made[0] is not self:
+            made = request.tail.template = (self, self._environ_template(request))
+        environ: Environ = made[1].copy()
         raw_path, query = request.target, b""
         if 63 in raw_path:  # "?"
             raw_path, _, query = raw_path.partition(b"?")

@@ -56,8 +56,9 @@ class Tail:
         self.body_length = body_length
         self.keep_alive = keep_alive
         self.expect_continue = expect_continue
-        #: what an application's interface made of the fields, for all requests of a connection that have them
-        self.template: Any = None
+        #: what an application's interface made of the fields, for all requests of a connection that have them, with
+        #: who it was
+        self.template: tuple[object, Any] | None = None
 
     def lowered_fields(self) -> "tuple[tuple[bytes, bytes], ...]":
         """The fields as octets: names in lower case, values without the space around them."""
