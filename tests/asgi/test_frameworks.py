@@ -34,7 +34,7 @@ from websockets.asyncio.client import connect
 
 from asynchttp.asgi import ASGIHandler
 from asynchttp.mount import Mount
-from tests.integration.helpers import build_request, run_server, until, within
+from tests.integration.helpers import all_closed, build_request, run_server, until, within
 from tests.support.ports import free_port
 from tests.support.rawclient import RawClient
 from tests.support.servers import RunningServer
@@ -286,7 +286,7 @@ class Witness:
 @contextlib.asynccontextmanager
 async def run_uvicorn(app: Any) -> AsyncIterator[int]:
     port = free_port()
-    config = uvicorn.Config(app, port=port, lifespan="off", log_config=None, http="httptools", ws="none")
+    config = uvicorn.Config(app, port=port, lifespan="off", log_config=None, http="httptools", ws="websockets-sansio")
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     task = asyncio.ensure_future(server.serve())
@@ -330,3 +330,85 @@ async def test_application_sees_and_says_what_it_does_on_uvicorn(octets: bytes) 
         if octets.startswith(b"HEAD /piece"):  # RFC 9110 §9.3.2 lets both be left out
             continue
         assert our_response.header(name) == their_response.header(name)
+
+
+class SocketWitness:
+    """Notes its scope and what it receives; accepts, echoes, and closes when it is told to, or refuses."""
+
+    def __init__(self) -> None:
+        self.scope: dict[str, Any] = {}
+        self.received: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            raise NotImplementedError
+        self.scope = scope
+        self.received.append(await receive())
+        if scope["path"] == "/refuse":
+            await send({"type": "websocket.close"})
+            return
+        headers = [(b"x-a", b"1")]
+        subprotocol = scope["subprotocols"][-1] if scope["subprotocols"] else None
+        await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers})
+        while True:
+            message = await receive()
+            self.received.append({key: value for key, value in message.items() if value is not None})
+            if message["type"] == "websocket.disconnect":
+                return
+            if message.get("text") == "close":
+                await send({"type": "websocket.close", "code": 4001, "reason": "as you like"})
+            else:
+                await send({"type": "websocket.send", "text": message.get("text"), "bytes": message.get("bytes")})
+
+    def seen(self) -> dict[str, Any]:
+        left_out = ("asgi", "extensions", "client", "server", "headers")
+        scope = {key: value for key, value in self.scope.items() if key not in left_out}
+        names = sorted(name for name, _ in self.scope["headers"])
+        return {**scope, "names": names, "received": self.received}
+
+
+async def talk(port: int, path: str, protocols: tuple[str, ...], closes: bool) -> list[Any]:
+    """What a client sees."""
+    async with aiohttp.ClientSession() as session:
+        try:
+            ws = await session.ws_connect(f"http://127.0.0.1:{port}{path}", protocols=protocols)
+        except aiohttp.WSServerHandshakeError as error:
+            return [error.status]
+        told: list[Any] = [ws.protocol]
+        for text in ("hello", "", "é" * 70_000):
+            await ws.send_str(text)
+            told.append(await ws.receive_str(timeout=5))
+        await ws.send_bytes(bytes(range(256)))
+        told.append(await ws.receive_bytes(timeout=5))
+        if closes:
+            await ws.close(code=4000, message=b"enough")
+        else:
+            await ws.send_str("close")
+            told.append((await ws.receive(timeout=5)).extra)
+        return [*told, ws.close_code]
+
+
+@pytest.mark.parametrize(
+    ("path", "protocols", "closes"),
+    [
+        ("/", (), True),
+        ("/a%20b?q=1", ("one", "two"), True),
+        ("/", ("one",), False),
+        ("/refuse", (), True),
+    ],
+)
+async def test_websocket_application_sees_and_says_what_it_does_on_uvicorn(
+    path: str, protocols: tuple[str, ...], closes: bool
+) -> None:
+    ours, theirs = SocketWitness(), SocketWitness()
+    async with serve(ours) as running:
+        our_side = await talk(running.port, path, protocols, closes)
+        await all_closed(running.server)
+    async with run_uvicorn(theirs) as port:
+        their_side = await talk(port, path, protocols, closes)
+    assert our_side == their_side
+    if not closes:
+        # Uvicorn repeats the application's own code; the code of a connection is the one received (RFC 6455 §7.1.5).
+        ends = [(end["code"], end["reason"]) for end in (ours.received.pop(), theirs.received.pop())]
+        assert ends == [(1000, ""), (4001, "as you like")]
+    assert ours.seen() == theirs.seen()
