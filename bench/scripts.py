@@ -193,6 +193,8 @@ def _logged(player: Player) -> object:
     nowhere = player.resources.enter_context(open(os.devnull, "w"))  # noqa: SIM115 (closed by close())
     handler = AccessStreamHandler(nowhere)
     access_log.addHandler(handler)
+    player.resources.callback(handler.close)
+    player.resources.callback(handler.flush)
     player.resources.callback(access_log.removeHandler, handler)
     player.resources.callback(setattr, access_log, "propagate", access_log.propagate)
     access_log.propagate = False
