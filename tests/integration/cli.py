@@ -10,7 +10,7 @@ from tests.support.processes import Process, run_python, start_python
 __all__ = ["APPLICATION", "get", "get_unix", "launched", "refused", "run", "serve"]
 
 APPLICATION = """
-import asyncio, os, threading
+import asyncio, gc, os, threading
 
 async def hello(request):
     return b"hello"
@@ -33,6 +33,9 @@ async def echo_address(request):
 
 async def tell_pid(request):
     return str(os.getpid())
+
+async def tell_frozen(request):
+    return str(gc.get_freeze_count())
 
 async def tell_certificate(request):
     certificate = request.get_ssl_certificate()

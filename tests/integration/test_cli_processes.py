@@ -49,6 +49,12 @@ def test_workers_serve_and_stop(app_dir: pathlib.Path, loop_name: str, number: s
         assert "Warning" not in process.stderr
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_collector_has_nothing_to_do_with_what_is_there_at_the_start(app_dir: pathlib.Path, workers: str) -> None:
+    with serve(app_dir, "app:tell_frozen", "--workers", workers) as process:
+        assert int(get(process.wait_for_port())[1]) > 10_000  # objects: as many as there are, give or take
+
+
 def test_workers_zero_is_one_per_core(app_dir: pathlib.Path) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with serve(app_dir, "app:hello", env={"WEB_CONCURRENCY": "0"}) as process:

@@ -187,6 +187,24 @@ os._exit(0)
         assert exit_code == 0, err
         assert len({line for line in lines if line.startswith("drew")}) == 4
 
+    @pytest.mark.parametrize("by_program", [False, True])
+    def test_only_childrens_objects_are_frozen_unless_the_program_did_it(self, by_program: bool) -> None:
+        exit_code, lines, err = run(f"""
+import gc
+if {by_program}:
+    gc.freeze()
+try:
+    fork_processes(2)
+except SystemExit:
+    report("parent", gc.get_freeze_count() > 1000)
+    raise
+report("child", gc.get_freeze_count() > 1000)
+os._exit(0)
+""")
+        assert exit_code == 0, err
+        told = [line for line in lines if line.startswith(("child", "parent"))]
+        assert told == ["child True", "child True", f"parent {by_program}"]
+
     def test_threads_are_warned_of_before_anything_is_forked(self) -> None:
         exit_code, lines, err = run("""
 import threading
