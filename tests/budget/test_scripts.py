@@ -107,21 +107,26 @@ def test_blocks_of_memory(player: Player, name: str, monkeypatch: pytest.MonkeyP
     on_write(monkeypatch, count)
     gc.collect()
     gc.disable()
+    left, at_writing, garbage = [], [], []
     try:
         for _ in range(3):
             player.play(REQUESTS)  # the collector emptied what the interpreter keeps for the next objects
-        flush_logs()
-        fewest = sys.maxsize
-        before = sys.getallocatedblocks()
-        player.play(REQUESTS)
-        flush_logs()
-        after = sys.getallocatedblocks()
-        assert gc.collect() == 0, "requests leave garbage behind"
+        for _ in range(5):  # the least is ours: a thread of the test runner allocates, too
+            flush_logs()
+            fewest = sys.maxsize
+            before = sys.getallocatedblocks()
+            player.play(REQUESTS)
+            flush_logs()
+            left.append(sys.getallocatedblocks() - before)
+            at_writing.append(fewest - before)
+            garbage.append(gc.collect())
+            player.play(REQUESTS)
     finally:
         gc.enable()
+    assert min(garbage) == 0, "requests leave garbage behind"
     # The interpreter keeps a few freed objects of some kinds: what comes of that isn't as many as one in a request.
-    assert after - before < REQUESTS / 2, "requests leave something behind"
-    assert fewest - before <= SCRIPTS[name].blocks + 3
+    assert min(left) < REQUESTS / 2, "requests leave something behind"
+    assert min(at_writing) <= SCRIPTS[name].blocks + 3
 
 
 def flush_logs() -> None:
