@@ -1,5 +1,6 @@
 """Clients that half-close or leave, handlers that fail or go on for too long: what each learns of the other."""
 
+import asyncio
 import sys
 import time
 import urllib.parse
@@ -75,7 +76,9 @@ async def test_handler_learns_within_100_ms_that_its_client_has_gone(loop_name: 
                 # The others had to wait for the machine; where reading rests, for the sweep.
                 assert min(delays) < (0.1 if phase != "flooded" else 1.2)
         await wait_until(lambda: descriptors_of(crew.pid) == descriptors)
-        assert (await stats_of(crew))["tasks"] == before["tasks"]
+        async with asyncio.timeout(20):
+            while (await stats_of(crew))["tasks"] != before["tasks"]:
+                pass  # what belongs to a connection may end a little later than it
         assert not [line for line in lines(crew, "record") if not line.startswith("record DEBUG ")]
 
 
