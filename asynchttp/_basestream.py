@@ -354,6 +354,8 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
             error = exc_info[1]
         elif exc_info:
             error = sys.exc_info()[1]
+        if self._consumer is not None:
+            self._consumer.send_now()
         self._abort(error)
 
     def _abort(self, error: BaseException | None) -> None:

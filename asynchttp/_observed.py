@@ -178,6 +178,11 @@ class ObservedConnection(HTTP1ServerConnection):
             self._sent += len(data)
         return _put(self, data)
 
+    def _put_piece(self, exchange: ServerRequest, data: bytes) -> Any:
+        if self._first is None:
+            self._first = data
+        return super()._put_piece(exchange, data)
+
     def _flush(self) -> None:
         # HOT: once per packet.
         # Inlined: ResponseWriter._flush.

@@ -52,7 +52,6 @@ class RequestBodyReader(FileWriter):
         "_head_request",
         "_max_body_size",
         "_receiver",
-        "_since",
         "_start",
     )
 
@@ -63,8 +62,6 @@ class RequestBodyReader(FileWriter):
     def __init__(self, stream: IOStream, params: HTTP1ConnectionParameters, context: Context) -> None:
         super().__init__(stream, params, context)
         self._reading = _R_HEAD
-        #: when the present phase began, by the sweep's clock
-        self._since = 0.0
         # Requests are started at their head: _start gives receive() a receiver.
         self._at_head = False
         # The request whose body is being collected, and that body: one piece as it came, or a bytearray that grows.

@@ -8,8 +8,9 @@ for is done only if it is that request; a handler that writes or finishes late g
 response.
 
 *One write per packet.*  While requests are being served, output is collected in ``_out`` (*corked*) and sent at the
-end: a pipelined burst is answered by one ``send``. Outside of it output goes to the stream at once, except a head
-without body, which waits for what the handler writes next in the same turn.
+end: a pipelined burst is answered by one ``send``. Outside of it a whole response goes to the stream at once, and the
+pieces of one that come in quick succession are collected until it is complete or the loop's turn ends. A head without
+body waits likewise for what the handler writes next.
 
 *Raw mode.*  A handler may write its response head itself, as in Tornado 2. :class:`~asynchttp._h1.raw.RawResponse`
 reads along, so the connection knows where that response ends. What it can't be sure of ends with the connection.
@@ -41,11 +42,14 @@ __all__ = ["CORKED_SIZE", "TURN_SIZE", "ResponseWriter", "summary"]
 #: take more: while 100 clients begin a large download, a small request of another waits for 100 such pieces.
 TURN_SIZE: Final = 262144
 
-#: Pieces of output that are collected while corked; more, or one larger than the size, go out at once.
+#: Pieces of output that are collected; more, or one larger than the size, go out at once.
 _CORKED_PIECES: Final = 32
 CORKED_SIZE: Final = 65536
+#: Seconds from the start of a request, or from one piece of its response to the next, within which pieces are
+#: collected. What a handler that blocks the loop for longer writes goes by itself: its client shouldn't wait for its end.
+_QUICK: Final = 100e-6
 
-_R_DONE: Final = Reading.DONE
+_R_HEAD, _R_DONE = Reading.HEAD, Reading.DONE
 
 #: Requests whose successful response has no body.
 _BODILESS: Final = frozenset(("HEAD", "CONNECT"))
@@ -78,6 +82,7 @@ class ResponseWriter:
         "_exchange",
         "_flushing",
         "_keep_alive",
+        "_last_piece",
         "_left",
         "_loop",
         "_octets_memo",
@@ -89,6 +94,7 @@ class ResponseWriter:
         "_reading",
         "_reason",
         "_refusals",
+        "_since",
         "_stalled_size",
         "_sweep",
         "_unbroken",
@@ -110,14 +116,18 @@ class ResponseWriter:
         self._loop = stream.io_loop.asyncio_loop
         self._done = stream.io_loop.done_future
         self._writing = _W_IDLE
+        #: when the present phase began, by the sweep's clock
+        self._since = 0.0
         # The request being answered.
         self._exchange: ServerRequest | None = None
         self._keep_alive = True
         self._close_callback: Callable[[], Any] | None = None
         self._out: list[bytes] = []
         self._corked = False
-        # A turn of the loop is arranged in which _out is sent.
+        # _out is sent when this turn of the loop ends.
         self._flushing = False
+        # When a handler wrote a piece of a body that wasn't the last.
+        self._last_piece = 0.0
         # Octets of response body still to come: LENGTH.
         self._left = 0
         # In RAW: who reads along; None when the response was seen to be whole.
@@ -173,6 +183,28 @@ class ResponseWriter:
             return self._wait(len(data))
         return self._done
 
+    def _put_piece(self, exchange: ServerRequest, data: bytes) -> "asyncio.Future[None]":
+        """:meth:`_put` for a piece of a body, behind which more may come."""
+        complete = self._writing is _W_LENGTH and not self._left
+        if complete or len(data) > CORKED_SIZE or self.stream.writing():
+            return self._put(data)
+        now = _now()
+        quick = now - self._last_piece < _QUICK or now - exchange._start_time < _QUICK
+        self._last_piece = now
+        self._out.append(data)
+        if quick and len(self._out) < _CORKED_PIECES:
+            if not self._corked:
+                self._flush_soon()
+            return self._done
+        self._flush()
+        return self._wait(len(data)) if self.stream.writing() else self._done
+
+    def _flush_soon(self) -> None:
+        """Arrange that what is in ``_out`` when this turn of the loop ends is sent then."""
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush_later)
+
     def _wait(self, size: int) -> "asyncio.Future[None]":
         """The kernel hasn't taken everything: a future for when it has.
 
@@ -200,6 +232,10 @@ class ResponseWriter:
 
     def _flush_later(self) -> None:
         self._flushing = False
+        self._flush()
+
+    def send_now(self) -> None:
+        """Send what is collected: the stream is about to be closed, or written to by somebody else."""
         self._flush()
 
     def _claim(self, exchange: ServerRequest) -> bool:
@@ -390,11 +426,10 @@ class ResponseWriter:
             head += self._connection_field(exchange)
         head += b"\r\n"
         if body:
-            return self._put(head + self._framed(exchange, body))
+            return self._put_piece(exchange, head + self._framed(exchange, body))
         self._out.append(head)
-        if not self._corked and not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._flush_later)
+        if not self._corked:
+            self._flush_soon()
         return self._done
 
     def _framed(self, exchange: ServerRequest, data: bytes) -> bytes:
@@ -414,7 +449,8 @@ class ResponseWriter:
     def write(self, exchange: ServerRequest, data: Any) -> "asyncio.Future[None]":
         """Write octets of the body; without a head before, octets as they are (raw mode)."""
         # HOT: once per response in raw mode.
-        # Inlined: RawResponse.feed and .finish, when a whole response comes at once with the head of the previous one.
+        # Inlined: RawResponse.feed and .finish, when a whole response comes at once with the head of the previous one;
+        # and _put for it, while corked.
         if exchange is not self._exchange and not self._claim(exchange):
             return self._gone()
         if type(data) is not bytes:
@@ -429,6 +465,9 @@ class ResponseWriter:
                 and exchange.method != "HEAD"
             ):
                 self._raw = None
+                if self._corked:
+                    self._out.append(data)
+                    return self._done
                 return self._put(data)
             # A server that is made without keep-alive leaves the head as it is; one that ends tells its client.
             surprise = exchange.tail.keep_alive and not self._keep_alive and self._sweep.draining.is_set()
@@ -437,7 +476,7 @@ class ResponseWriter:
         data = self._framed(exchange, data)
         if not data:
             return self._done
-        done = self._put(data)
+        done = self._put_piece(exchange, data)
         self._unbroken += len(data)
         if self._unbroken < TURN_SIZE:
             return done
@@ -460,7 +499,7 @@ class ResponseWriter:
             told is not None
             and told.keep_alive
             and told.body_length is not None
-            and told.body_length >= 0
+            and 0 <= told.body_length <= CORKED_SIZE - end
             and serializer.may_have_body("GET", told.status)
         ):
             self._raw_memo_octets = data[:end]
@@ -531,11 +570,16 @@ class ResponseWriter:
     def _finished(self, exchange: ServerRequest) -> None:
         """The response is complete: make room for the next exchange, or end the connection."""
         # HOT: once per response.
-        exchange._finish_time = time.time()
+        # Inlined: _restart, for a request that was read to its end and is answered in the packet that brought it.
+        exchange._finish_time = _now()
         self._exchange = None
         self._close_callback = None
         if self._keep_alive:
             self._writing = _W_IDLE
+            if self._corked and self._reading is _R_DONE:
+                self._reading = _R_HEAD
+                self._since = self._sweep.now
+                return
             if self._out and not self._corked:
                 self._flush()
             self._restart()
@@ -660,6 +704,9 @@ def _ordinary_head(fields: Sequence[tuple[bytes, bytes]], status: int, size: int
     if not _match_lines(head, len(pieces[0])) or head.count(b"\n") != (len(pieces) + 3) // 4:
         return _NO_HEAD
     return [(name, value) for name, value in fields], status, told, head
+
+
+_now = time.time
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:

@@ -91,6 +91,9 @@ class Consumer(Protocol):
     def eof_received(self) -> None:
         """The peer won't send any more; writing is still possible."""
 
+    def send_now(self) -> None:
+        """This side is about to close the stream: what was written and is still held back has to go."""
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """The stream is closed. Called once, last."""
 

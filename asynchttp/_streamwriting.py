@@ -52,6 +52,8 @@ class WritingHalf(StreamParts):
         # HOT: once per write.
         if type(data) is not bytes:
             data = octets(data)
+        if self._consumer is not None:  # what it holds back was written before
+            self._consumer.send_now()
         transport = self._transport
         if transport is None:
             return self._write_unattached(data)
@@ -104,6 +106,8 @@ class WritingHalf(StreamParts):
         """
         if self._link is CLOSED or isinstance(self._consumer, _Leaving):
             return
+        if self._consumer is not None:
+            self._consumer.send_now()
         self._consumer = _Leaving(self, self._consumer)
         self._consumer_waits = True
         if not self.writing():
@@ -226,6 +230,9 @@ class _Leaving:
         pass
 
     def eof_received(self) -> None:
+        pass
+
+    def send_now(self) -> None:
         pass
 
     def connection_lost(self, exc: BaseException | None) -> None:

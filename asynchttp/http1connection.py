@@ -61,6 +61,9 @@ __all__ = [
     "parse_int",
 ]
 
+#: Octets of a packet up to which it is remembered: it costs memory while the connection is idle.
+_MEMO_SIZE: Final = 512
+
 #: Pipelined requests that one connection gets answered before other connections have their turn.
 _REQUESTS_PER_TURN: Final = 16
 
@@ -86,8 +89,11 @@ class HTTP1ServerConnection(WatchedConnection):
         "_eof_since",
         "_input",
         "_linger_left",
+        "_memo_method",
         "_memo_octets",
+        "_memo_packet",
         "_memo_size",
+        "_memo_target",
         "_on_close",
         "_position",
         "_running",
@@ -114,6 +120,11 @@ class HTTP1ServerConnection(WatchedConnection):
         # The octets of _memo: equal octets need no parsing.
         self._memo_octets = b"\0"
         self._memo_size = 1
+        # A packet that was nothing but the head of a request without a body, with _memo for its tail: an equal packet is
+        # an equal request.
+        self._memo_packet = b""
+        self._memo_method = ""
+        self._memo_target = b""
         self._linger_left = params.linger_size
 
     def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
@@ -259,8 +270,9 @@ class HTTP1ServerConnection(WatchedConnection):
         """Serve the requests in ``data[position:]``, which begins where ``_reading`` says; ``_input`` is empty.
 
         HOT: once per packet. Entry: _out is empty, not corked. Exit: the same.
-        Inlined: ``head.parse_request_head`` for a head that came whole, and without ``parse_tail`` when the tail equals
-        the previous one of this connection. ``test_fast_path_equals_plain_path`` keeps the two together.
+        Inlined: ``head.parse_request_head`` for a head that came whole, without ``parse_tail`` when the tail equals the
+        previous one of this connection, and not at all for a packet that equals the previous one: a client that asks
+        again and again. ``test_fast_path_equals_plain_path`` keeps the two together.
         """
         size = len(data)
         start_request = self._start
@@ -282,6 +294,9 @@ class HTTP1ServerConnection(WatchedConnection):
                         if position == size:
                             break
                         continue
+                elif not position and data == self._memo_packet:
+                    position = size
+                    request = ServerRequest(self, self._memo_method, self._memo_target, self._memo)  # type: ignore[arg-type]  # it's that packet's
                 else:
                     match = _match_request_line(data, position)
                     if match is None:
@@ -307,12 +322,20 @@ class HTTP1ServerConnection(WatchedConnection):
                         self._memo = tail
                         self._memo_octets = octets
                         self._memo_size = len(octets)
+                        self._memo_packet = b""
                     method, target = match.groups()
                     if target[0] != 47 or method == b"CONNECT":  # "/": all ordinary targets begin with it
                         h1_head.check_target(method, target, tail.body_length)
+                    name = _METHODS.get(method) or method.decode()
+                    request = ServerRequest(self, name, target, tail)
+                    whole_packet = end - position == size
                     position = end
-                    request = ServerRequest(self, _METHODS.get(method) or method.decode(), target, tail)
-                    if tail.body_length:
+                    if not tail.body_length:
+                        if whole_packet and size <= _MEMO_SIZE:
+                            self._memo_packet = data
+                            self._memo_method = name
+                            self._memo_target = target
+                    else:
                         self._begin_body(request, tail, position == size)
                         if position == size:
                             break
@@ -455,6 +478,7 @@ class HTTP1ServerConnection(WatchedConnection):
         reading = self._reading
         if reading is _R_LINGER or reading is _R_CLOSED or reading is _R_TUNNEL:
             return
+        self._flush()
         if self._writing is not _W_DONE and self._reason is None:
             self._explain_loss()
         self._drop_receiver(self._exchange)
@@ -488,7 +512,6 @@ class HTTP1ServerConnection(WatchedConnection):
         self._keep_alive = False
         self._writing = _W_DONE
         if not self._corked:
-            self._flush()
             self._end()
 
     def detach(self, exchange: ServerRequest) -> IOStream:

@@ -243,6 +243,25 @@ async def test_fast_path_equals_plain_path_for_pairs(first: bytes) -> None:
         assert len(whole.calls) == 3
         check(octets, whole, whole, [octets])
         check(octets, whole, await serve([octets[i : i + 1] for i in range(len(octets))]), [])
+        # A packet each, so that equal packets come behind each other and with another between them.
+        packets = [first, first, second, first, second, second]
+        octets = b"".join(packets)
+        check(octets, await serve([octets]), await serve(packets), packets)
+
+
+@pytest.mark.parametrize("body_size", [1, 5, len(GOOD["get"]) - 2, len(GOOD["get"])])
+async def test_a_body_may_look_like_the_packet_before(body_size: int) -> None:
+    """What is remembered of a packet holds where a request begins, and nowhere else."""
+    head = b"POST /p HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % body_size
+    packets = [GOOD["get"], GOOD["get"], head, GOOD["get"], GOOD["get"]]
+    octets = b"".join(packets)
+    check(octets, await serve([octets]), await serve(packets), packets)
+
+
+async def test_a_head_may_end_as_the_packet_before() -> None:
+    packets = [GOOD["get"], b"G", GOOD["get"], GOOD["get"]]
+    outcome = await serve(packets)
+    assert [call[0] for call in outcome.calls] == ["GET", "GGET", "GET"]
 
 
 def random_messages(generator: random.Random) -> Iterator[bytes]:

@@ -294,6 +294,9 @@ class Recorder:
         self.data = b""
         self.pieces: list[bytes] = []
         self.events: list[Any] = []
+        #: what it writes when it is asked to send
+        self.held_back = b""
+        self.send: Callable[[bytes], Any] = lambda data: None
 
     def data_received(self, data: bytes) -> None:
         assert data
@@ -305,6 +308,10 @@ class Recorder:
 
     def eof_received(self) -> None:
         self.events.append("eof")
+
+    def send_now(self) -> None:
+        data, self.held_back = self.held_back, b""
+        self.send(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.events.append(("lost", exc))

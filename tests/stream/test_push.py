@@ -300,3 +300,27 @@ async def test_callback_reads_behind_push_mode(connect: OpenPair) -> None:
         pair.reader.read_until(b"\n", on_line)
         await within(done.wait())
         assert lines == [b"a\n", b"b\n", b"c\n"]
+
+
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+@pytest.mark.parametrize("end", ["close", "close_after_writing"])
+async def test_what_a_consumer_holds_back_goes_before_the_end(end: str, connect: OpenPair) -> None:
+    async with connect() as pair:
+        consumer = Recorder()
+        pair.reader.set_consumer(consumer)
+        await turns()
+        consumer.held_back, consumer.send = b"last words", pair.reader.send
+        getattr(pair.reader, end)()
+        assert await pair.peer.read_to_end() == b"last words"
+
+
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+async def test_what_a_consumer_holds_back_goes_before_what_others_write(connect: OpenPair) -> None:
+    async with connect() as pair:
+        consumer = Recorder()
+        pair.reader.set_consumer(consumer)
+        await turns()
+        consumer.held_back, consumer.send = b"first, ", pair.reader.send
+        pair.reader.write(b"second")
+        pair.reader.close()
+        assert await pair.peer.read_to_end() == b"first, second"
