@@ -46,7 +46,7 @@ TURN_SIZE: Final = 262144
 _CORKED_PIECES: Final = 32
 CORKED_SIZE: Final = 65536
 #: Seconds from the start of a request, or from one piece of its response to the next, within which pieces are
-#: collected. What a handler that blocks the loop for longer writes goes by itself: its client shouldn't wait for its end.
+#: collected. What a handler that blocks the loop for longer writes goes by itself: its client needn't wait for its end.
 _QUICK: Final = 100e-6
 
 _R_HEAD, _R_DONE = Reading.HEAD, Reading.DONE

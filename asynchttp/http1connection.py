@@ -120,8 +120,8 @@ class HTTP1ServerConnection(WatchedConnection):
         # The octets of _memo: equal octets need no parsing.
         self._memo_octets = b"\0"
         self._memo_size = 1
-        # A packet that was nothing but the head of a request without a body, with _memo for its tail: an equal packet is
-        # an equal request.
+        # A packet that was nothing but the head of a request without a body, whose tail is _memo: an equal packet is an
+        # equal request.
         self._memo_packet = b""
         self._memo_method = ""
         self._memo_target = b""

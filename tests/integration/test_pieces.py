@@ -1,4 +1,4 @@
-"""A response in pieces: those that come in quick succession are one send, and nobody waits for a slow handler's next."""
+"""A response in pieces: quick ones are one send, and nobody waits for the next piece of a slow handler."""
 
 import asyncio
 import time
