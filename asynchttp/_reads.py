@@ -69,6 +69,12 @@ class Until(Read):
         self._max_bytes = max_bytes
         self._searched = 0
 
+    def again(self, delimiter: bytes, max_bytes: int | None) -> bool:
+        """Begin anew, for a stream that is read in the same way all the time; ``False``: it was another read."""
+        # HOT: once per read.
+        self._searched = 0
+        return self._delimiter == delimiter and self._max_bytes == max_bytes
+
     def is_whole(self, data: bytes) -> bool:
         # HOT: once per delivery. A limit is left to size().
         if self._max_bytes is not None:

@@ -37,6 +37,8 @@ class ReadingHalf(StreamParts):
         self._buffer = ReadBuffer()
         # The read that waits. A cancelled one stays here until the next octets or the next read find it.
         self._read: Read | None = None
+        # The last read_until, to be used again: a line-based protocol has one delimiter.
+        self._until: Until | None = None
         # Without a transport: it will be paused as soon as there is one.
         self._reading_paused = False
         # The peer has closed; octets that it sent before may still lie in the buffer.
@@ -66,7 +68,10 @@ class ReadingHalf(StreamParts):
             delimiter = octets(delimiter)
         if not delimiter:
             raise ValueError("empty delimiter")
-        return self._start_read(Until(delimiter, max_bytes))
+        until = self._until
+        if until is None or self._read is not None or not until.again(delimiter, max_bytes):
+            until = self._until = Until(delimiter, max_bytes)
+        return self._start_read(until)
 
     @accepts_callback(at=1)
     def read_until_regex(self, regex: bytes | re.Pattern[bytes], max_bytes: int | None = None) -> asyncio.Future[bytes]:

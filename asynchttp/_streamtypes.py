@@ -127,6 +127,7 @@ class StreamParts:
         "_transport",
         "_unsent",
         "_unsent_size",
+        "_until",
         "_write_callback",
         "_write_waiters",
         "_writing_paused",
