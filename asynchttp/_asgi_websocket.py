@@ -365,9 +365,6 @@ class ASGIWebSocket(HTTPMessageDelegate):
         else:
             self._stream.resume_reading()
 
-    def send_now(self) -> None:
-        """Nothing is held back here."""
-
     def eof_received(self) -> None:
         self._eof = True
         self._go_on()

@@ -25,8 +25,8 @@ closes it: the stream up to COMING, then the loop.
 It pauses when ``read_chunk_size`` octets lie in the buffer and nobody reads, and resumes when a read can't be satisfied
 or the buffer is empty. Memory is so bounded by ``max(read_chunk_size, what the pending read needs)`` and one delivery
 of the transport (at most 256 KiB); a read that needs more than ``max_buffer_size`` closes the stream. A read that is
-cancelled leaves its octets in the buffer. Only a task that is cancelled in the very turn in which its read was
-satisfied misses the result, as with any future.
+cancelled leaves its octets in the buffer. A task that awaits a read goes on within the call that brings its octets
+(:mod:`asynchttp._wakeup`), so that it can't be cancelled in between.
 
 *Writing* (:mod:`asynchttp._streamwriting`).  The transport's high-water mark is 0: ``pause_writing`` comes inside
 ``write`` exactly when the kernel didn't take everything. If it didn't come, ``write`` returns one future that is done
@@ -52,6 +52,7 @@ from asynchttp._legacy.contexts import leaves_stack_contexts, wrap
 from asynchttp._streamreading import ReadingHalf
 from asynchttp._streamtypes import CLOSED, COMING, LOST, MAKING, NONE, UP, Consumer, Link, is_disconnect
 from asynchttp._streamwriting import WritingHalf
+from asynchttp._wakeup import resolve
 from asynchttp.ioloop import IOLoop
 from asynchttp.log import gen_log
 
@@ -207,7 +208,7 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
                     self._pause_reading()
         elif not buffer.size and read.is_whole(data) and not read.future.done():
             self._read = None
-            read.future.set_result(data)
+            resolve(self._loop, read.future, data)
         else:
             buffer.append(data)
             self._serve_read()
@@ -354,8 +355,7 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
             error = exc_info[1]
         elif exc_info:
             error = sys.exc_info()[1]
-        if self._consumer is not None:
-            self._consumer.send_now()
+        self._let_consumer_send()
         self._abort(error)
 
     def _abort(self, error: BaseException | None) -> None:

@@ -21,6 +21,7 @@ from asynchttp._reads import (
     UntilMatch,
 )
 from asynchttp._streamtypes import CLOSED, LOST, StreamClosedError, StreamParts, fail, is_disconnect, octets
+from asynchttp._wakeup import Prompt, resolve
 from asynchttp.log import gen_log
 
 __all__ = ["ReadingHalf"]
@@ -131,7 +132,7 @@ class ReadingHalf(StreamParts):
         future = self._start_read(read)
         if not future.done():
             # Before anybody who waits for the future can touch the buffer.
-            future.add_done_callback(lambda _: self._forget_cancelled(read))
+            future.add_done_callback(Prompt(self._read_into_is_over, read))
         return future
 
     @accepts_callback(at=0, rest_at_failure=True)
@@ -254,8 +255,12 @@ class ReadingHalf(StreamParts):
                     self._abort(StreamBufferFullError(_BUFFER_FULL))
                 return
             self._read = None
-            read.future.set_result(read.take(buffer, size))
-        if buffer.size >= self.read_chunk_size:
+            result = read.take(buffer, size)
+            if isinstance(read, Streaming):  # it ends behind what the loop was given for its function
+                read.future.set_result(result)
+            else:
+                resolve(self._loop, read.future, result)
+        if buffer.size >= self.read_chunk_size and self._read is None and self._consumer is None:
             self._pause_reading()
 
     def _forget_cancelled(self, read: Read) -> None:
@@ -263,6 +268,9 @@ class ReadingHalf(StreamParts):
         if self._read is read and read.future.done():
             self._read = None
             read.give_back(self._buffer)
+
+    def _read_into_is_over(self, read: Read, future: asyncio.Future[int]) -> None:
+        self._forget_cancelled(read)
 
     def _unsatisfiable(self, error: UnsatisfiableReadError) -> None:
         gen_log.info("Unsatisfiable read, closing connection: %s", error)

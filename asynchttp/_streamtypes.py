@@ -83,16 +83,17 @@ class StreamClosedError(OSError):
 
 
 class Consumer(Protocol):
-    """Who gets the octets of a stream in push mode.  Each method is called by the loop and must not raise."""
+    """Who gets the octets of a stream in push mode.  Each method is called by the loop and must not raise.
+
+    One that holds back what it has to send for a while has a method ``send_now()`` too: it is called before this side
+    closes the stream, or writes to it by another way than the consumer.
+    """
 
     def data_received(self, data: bytes) -> None:
         """Octets, never empty."""
 
     def eof_received(self) -> None:
         """The peer won't send any more; writing is still possible."""
-
-    def send_now(self) -> None:
-        """This side is about to close the stream: what was written and is still held back has to go."""
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The stream is closed. Called once, last."""

@@ -52,8 +52,8 @@ class WritingHalf(StreamParts):
         # HOT: once per write.
         if type(data) is not bytes:
             data = octets(data)
-        if self._consumer is not None:  # what it holds back was written before
-            self._consumer.send_now()
+        if self._consumer is not None:
+            self._let_consumer_send()
         transport = self._transport
         if transport is None:
             return self._write_unattached(data)
@@ -106,12 +106,17 @@ class WritingHalf(StreamParts):
         """
         if self._link is CLOSED or isinstance(self._consumer, _Leaving):
             return
-        if self._consumer is not None:
-            self._consumer.send_now()
+        self._let_consumer_send()
         self._consumer = _Leaving(self, self._consumer)
         self._consumer_waits = True
         if not self.writing():
             self._leave()
+
+    def _let_consumer_send(self) -> None:
+        """What the consumer holds back was written before what comes now."""
+        send_now = getattr(self._consumer, "send_now", None)
+        if send_now is not None:
+            send_now()
 
     def _leave(self) -> None:
         transport, self._transport = self._transport, None
@@ -230,9 +235,6 @@ class _Leaving:
         pass
 
     def eof_received(self) -> None:
-        pass
-
-    def send_now(self) -> None:
         pass
 
     def connection_lost(self, exc: BaseException | None) -> None:

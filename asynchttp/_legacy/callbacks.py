@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from asynchttp._legacy.contexts import wrap
+from asynchttp._wakeup import Prompt
 from asynchttp.log import app_log
 
 __all__ = ["accepts_callback", "accepts_write_callback", "guarded"]
@@ -46,7 +47,7 @@ def accepts_callback(
             future = method(self, *args, **kwargs)
             if callback is None:
                 return future
-            deliver = functools.partial(_deliver, self, wrap(callback), with_result, rest_at_failure, at_failure)
+            deliver = Prompt(_deliver, self, wrap(callback), with_result, rest_at_failure, at_failure)
             self._callbacks_due += 1
             future.add_done_callback(deliver)
             return None

@@ -51,7 +51,7 @@ SCRIPTS = {
     "await": Cost(tasks=1, callbacks=STEP, frames=15, blocks=18),
     "await-bytes": Cost(tasks=1, callbacks=STEP, frames=13, blocks=18),
     "application": Cost(tasks=1, callbacks=3, frames=59, blocks=49),
-    "echo": Cost(futures=1, callbacks=1, frames=8, blocks=9),
+    "echo": Cost(futures=1, frames=9, blocks=9),
 }
 
 #: Instructions, of each script that ``python -m bench instructions`` plays, on x86-64 (``test_instructions.py``). What

@@ -34,6 +34,7 @@ FLOORS = [
         "_legacy",
         "_loops",
         "_signals",
+        "_wakeup",
         "_watchdog",
         "concurrent",
         "gen",

@@ -1,0 +1,153 @@
+"""Who awaits a read goes on in the call that brings its octets: nothing is lost, and all is as in any task."""
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.stream.conftest import OpenPair
+from tests.stream.kit import SOCKET_KINDS, turns, within
+from tests.support.processes import run_python
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("nothing_is_left")]
+
+READS: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "until": lambda stream: stream.read_until(b"\n"),
+    "regex": lambda stream: stream.read_until_regex(b"\n"),
+    "bytes": lambda stream: stream.read_bytes(4),
+    "partial": lambda stream: stream.read_bytes(100, partial=True),
+    "into": lambda stream: stream.read_into(bytearray(4)),
+}
+
+
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+@pytest.mark.parametrize("pieces", [[b"abc\n"], [b"ab", b"c\n"]])
+async def test_task_that_is_cancelled_behind_its_octets_has_them(
+    read: Callable[[Any], Awaitable[Any]], pieces: list[bytes], connect: OpenPair
+) -> None:
+    async with connect() as pair:
+        got: list[Any] = []
+
+        async def reader() -> None:
+            while True:
+                got.append(await read(pair.reader))
+
+        task = asyncio.create_task(reader())
+        await turns()
+
+        def arrive_and_cancel() -> None:
+            for piece in pieces:
+                pair.reader.data_received(piece)
+            task.cancel()
+
+        asyncio.get_running_loop().call_soon(arrive_and_cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await within(task)
+        if read is READS["into"]:
+            assert got == [4]
+        else:
+            assert b"".join(got) == b"abc\n"
+
+
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+async def test_task_is_the_current_one_in_its_own_context(connect: OpenPair) -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+    async with connect() as pair:
+
+        async def reader() -> None:
+            variable.set("the task's")
+            task = asyncio.current_task()
+            for _ in range(3):
+                await pair.reader.read_until(b"\n")
+                assert asyncio.current_task() is task
+                assert variable.get() == "the task's"
+                variable.set("the task's")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await pair.reader.read_until(b"\n")
+
+        task = asyncio.create_task(reader())
+        for line in (b"1\n", b"2\n", b"3\n"):
+            await turns()
+            await pair.peer.send_pieces([line])
+        await within(task)
+        assert variable.get("") == ""
+
+
+@pytest.mark.parametrize("kind", ["tcp"])
+async def test_octets_may_come_while_another_task_runs(connect: OpenPair) -> None:
+    async with connect() as pair:
+        task = asyncio.ensure_future(pair.reader.read_until(b"\n"))
+        reader = asyncio.create_task(asyncio.wait_for(task, 10))
+        await turns()
+        pair.reader.data_received(b"a\n")  # by this task
+        assert await within(reader) == b"a\n"
+
+        async def read() -> bytes:
+            data: bytes = await pair.reader.read_until(b"\n")
+            return data
+
+        reader = asyncio.create_task(read())
+        await turns()
+        pair.reader.data_received(b"b\n")
+        assert not reader.done()
+        assert await within(reader) == b"b\n"
+
+
+@pytest.mark.parametrize("kind", ["tcp"])
+async def test_several_may_wait_for_one_read(connect: OpenPair) -> None:
+    async with connect() as pair:
+        future = pair.reader.read_until(b"\n")
+        told: list[Any] = []
+        future.add_done_callback(told.append)
+        results = asyncio.gather(future, asyncio.shield(future))
+        await turns()
+        await pair.peer.send_pieces([b"a\n"])
+        assert await within(results) == [b"a\n", b"a\n"]
+        assert told == [future]
+
+
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+async def test_task_may_close_or_read_on_from_there(connect: OpenPair) -> None:
+    async with connect() as pair:
+        lines: list[bytes] = []
+
+        async def reader() -> None:
+            while len(lines) < 3:
+                lines.append(await pair.reader.read_until(b"\n"))
+            pair.reader.close()
+
+        task = asyncio.create_task(reader())
+        await turns()
+        await pair.peer.send_pieces([b"1\n2\n3\n4\n"])
+        await within(task)
+        assert lines == [b"1\n", b"2\n", b"3\n"]
+        assert pair.reader.closed()
+
+
+EXITS = """
+import asyncio, socket, sys
+from asynchttp.iostream import IOStream
+loop = {"uvloop": lambda: __import__("uvloop").new_event_loop(), "asyncio": asyncio.new_event_loop}[sys.argv[1]]()
+asyncio.set_event_loop(loop)
+async def main():
+    ours, theirs = socket.socketpair()
+    stream = IOStream(ours)
+    async def reader():
+        await stream.read_until(b"\\n")
+        sys.exit(7)
+    task = asyncio.create_task(reader())
+    await asyncio.sleep(0)
+    theirs.sendall(b"a\\n")
+    await asyncio.Event().wait()
+loop.run_until_complete(main())
+"""
+
+
+@pytest.mark.parametrize("loop_kind", ["asyncio", "uvloop"])
+async def test_exit_of_the_program_is_one(loop_kind: str) -> None:
+    code, _, stderr = run_python("-W", "ignore", "-c", EXITS, loop_kind)
+    assert code == 7, stderr
