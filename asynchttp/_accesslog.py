@@ -98,12 +98,12 @@ _TEXTS: Final = {
     "r": "f'{request.method} {target} HTTP/1.{tail.minor}'",
     "m": "request.method",
     "uri": "target",
-    "U": "target.partition('?')[0]",
+    "U": "target.partition('?')[0] if '?' in target else target",
     "p": "f'<{getpid()}>'",
 }
 #: And these are anything, as it has to stand.
 _VALUES: Final = {
-    "q": "value(request.target.decode().partition('?')[2] or None)",
+    "q": "value(request.target.decode().partition('?')[2] or None) if '?' in target else nothing",
     "s": "status or nothing",
     # outcome.body_bytes_sent, inlined
     "b": "bytes_sent - end if bytes_sent > (end := first.find(b'\\r\\n\\r\\n') + 4) >= 4 else nothing",
@@ -112,7 +112,7 @@ _VALUES: Final = {
     "T": "int(seconds(outcome))",
     "M": "int(seconds(outcome) * 1000)",
     "D": "int(seconds(outcome) * 1000000)",
-    "L": "f'{seconds(outcome):.6f}'",
+    "L": "f'{duration if duration > 0.0 else 0.0:.6f}'",
     "ms": "f'{seconds(outcome) * 1000:.2f}'",
     "reason": "value(reason.code) if reason is not None else nothing",
 }
@@ -133,22 +133,24 @@ def line(outcome):
         clock.renew(second)
     context = connection.context
     if request is None:
-        return template_of(None) % (VALUES_WITHOUT)
+        return write(segments_of(None), (VALUES_WITHOUT))
     tail = request.tail
     try:
-        owner, template = tail.memo
+        owner, segments = tail.memo
     except AttributeError:
         owner = None
     if owner is not this:
-        template = template_of(tail)
-        tail.memo = (this, template)
+        segments = segments_of(tail)
+        tail.memo = (this, segments)
+    SEGMENTS = segments
     target = request.target
     # The grammar lets only visible ASCII pass, so there are two characters to look for; what they become is the same
     # in JSON. (With b'"' in target the search would begin with an exception.)
     if 0x22 in target or 0x5C in target:
         target = target.replace(b"\\\\", b"\\\\\\\\").replace(b'"', b'\\\\"')
     target = target.decode()
-    return template % (VALUES)
+    ASSIGNMENTS
+    return f"LINE"
 """
 
 Value = Callable[[str | None], str]
@@ -182,7 +184,8 @@ class _Format:
         }
         known: dict[str, Any] = {
             "this": self,
-            "template_of": self._template,
+            "segments_of": self._segments,
+            "write": _write,
             "value": value,
             "nothing": self._nothing,
             "clock": clock,
@@ -190,12 +193,13 @@ class _Format:
             "getpid": os.getpid,
             "received_line": _received_line,
         }
-        quotes = "{}" if value("") == "-" else "'\"%s\"' % ({})"
+        # What stands around a text; around what is looked for in its own way, value() has put it already.
+        self._quote = "" if value("") == "-" else '"'
         # (literal text, atom) in turn; the last atom is "".
         pieces = _ATOM.split(text)
         self._pieces = [*zip(pieces[::2], [*pieces[1::2], ""], strict=True)]
-        values = []
-        values_without = []
+        values: list[str] = []
+        values_without: list[str] = []
         for literal, name in self._pieces:
             if "%" in literal.replace("%%", ""):
                 raise ValueError(f"a % that begins no %(atom)s in an access log format: {literal!r}")
@@ -204,32 +208,42 @@ class _Format:
                 known[function] = self._response_field(match[1].lower())
                 expression = expression_without = f"{function}(outcome)"
             elif name in _TEXTS or name in _VALUES:
-                # Quoted here, where a call of value() for each would cost more than the rest.
-                expression = _VALUES[name] if name in _VALUES else quotes.format(_TEXTS[name])
-                expression_without = _WITHOUT_REQUEST.get(name, expression)
+                expression = _VALUES[name] if name in _VALUES else _TEXTS[name]
+                expression_without = _WITHOUT_REQUEST.get(
+                    name, f"quoted({expression})" if name in _TEXTS else expression
+                )
             else:
                 if name and name not in self._of_fields:
                     self._of_fields[name] = self._other(name)
                 continue
-            values.append(expression + ", ")
-            values_without.append(expression_without + ", ")
+            values.append(expression)
+            values_without.append(f"{expression_without}, ")
+        known["quoted"] = f"{self._quote}{{}}{self._quote}".format
         # Only what stands in the tables above becomes code, nothing of the format's own text.
-        source = _FUNCTION.replace("VALUES_WITHOUT", "".join(values_without)).replace("VALUES", "".join(values))
+        count = range(len(values))
+        source = (
+            _FUNCTION.replace("VALUES_WITHOUT", "".join(values_without))
+            .replace("SEGMENTS", "".join(f"segment_{number}, " for number in range(len(values) + 1)))
+            .replace("ASSIGNMENTS", "; ".join(f"value_{number} = {values[number]}" for number in count) or "pass")
+            .replace("LINE", "".join(f"{{segment_{n}}}{{value_{n}}}" for n in count) + f"{{segment_{len(values)}}}")
+        )
         exec(source, known)
         #: makes the line of an outcome
         self.line: Callable[[Outcome], str] = known["line"]
 
-    def _template(self, tail: h1_head.Tail | None) -> str:
-        """The format, with ``%s`` where something else than the fields decides."""
-        made = []
+    def _segments(self, tail: h1_head.Tail | None) -> tuple[str, ...]:
+        """The format with all that the fields decide, cut where something else does."""
+        made = [""]
         for literal, name in self._pieces:
-            made.append(literal)
+            made[-1] += literal.replace("%%", "%")
             if name in self._of_fields:
-                value = self._of_fields[name](tail) if tail is not None else self._nothing
-                made.append(value.replace("%", "%%"))
+                made[-1] += self._of_fields[name](tail) if tail is not None else self._nothing
             elif name:
-                made.append("%s")
-        return "".join(made)
+                # The quotes of a text stand around it; without a request it may be something else than a text.
+                quote = self._quote if name in _TEXTS and tail is not None else ""
+                made[-1] += quote
+                made.append(quote)
+        return tuple(made)
 
     # -- atoms -------------------------------------------------------------------------------------------------------
 
@@ -259,6 +273,11 @@ class _Format:
             return self._nothing
         # Readers of plain formats take a space for the end of the name.
         return self._value(user.decode("utf-8", "replace").replace(" ", "%20") or None)
+
+
+def _write(segments: tuple[str, ...], values: tuple[Any, ...]) -> str:
+    """The segments of a line with the values between them."""
+    return segments[0] + "".join(f"{value}{segment}" for value, segment in zip(values, segments[1:], strict=True))
 
 
 def _field_value(octets: bytes, wanted: str) -> str | None:
