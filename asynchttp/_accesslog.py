@@ -4,7 +4,7 @@ How this works
 ==============
 A format is text with *atoms*, named as gunicorn and Apache name them: ``%(h)s %(t)s "%(r)s" %(s)s %(D)s``. What of it
 depends only on the fields of a request is filled in once for all requests whose fields are equal (one :class:`Tail`
-serves them); what is left is a template with a few values to compute for each.
+serves them); what is left are a few values between pieces of text.
 
 Nothing that a peer sent reaches the log as it is: control characters, ``"`` and ``\\`` are escaped, in JSON as JSON
 wants it. So no peer can begin a line of its own or end a quoted value.
@@ -74,19 +74,26 @@ def json_value(text: str | None) -> str:
 
 
 class _Clock:
-    """Times of the log, made once a second."""
+    """Times of the log, made once a millisecond."""
 
     def __init__(self) -> None:
-        self.second = -1
+        #: since the epoch
+        self.milliseconds = -1
         self.common = ""
         self.iso = ""
+        self._second = -1
+        self._iso_second = ""
 
-    def renew(self, second: int) -> None:
-        self.second = second
-        local = time.localtime(second)
-        # Not strftime("%b"): that follows the locale, and readers of logs don't.
-        self.common = time.strftime(f"%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z", local)
-        self.iso = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    def renew(self, milliseconds: int) -> None:
+        self.milliseconds = milliseconds
+        second, millisecond = divmod(milliseconds, 1000)
+        if second != self._second:
+            self._second = second
+            local = time.localtime(second)
+            # Not strftime("%b"): that follows the locale, and readers of logs don't.
+            self.common = time.strftime(f"%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z", local)
+            self._iso_second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        self.iso = f"{self._iso_second}.{millisecond:03d}Z"
 
 
 #: What the atoms are that aren't a matter of the fields only, as expressions of what :data:`_FUNCTION` knows. These are
@@ -94,7 +101,7 @@ class _Clock:
 _TEXTS: Final = {
     "h": "context.remote_ip if not context.believes_proxies else request.remote_ip",
     "t": "clock.common",
-    "iso": "f'{clock.iso}.{int(ended_at * 1000) % 1000:03d}Z'",
+    "iso": "clock.iso",
     "r": "f'{request.method} {target} HTTP/1.{tail.minor}'",
     "m": "request.method",
     "uri": "target",
@@ -128,9 +135,9 @@ _FUNCTION: Final = """
 def line(outcome):
     # HOT: once per request.
     connection, request, status, bytes_sent, ended_at, duration, reason, first, received = outcome
-    second = int(ended_at)
-    if second != clock.second:
-        clock.renew(second)
+    milliseconds = int(ended_at * 1000.0)
+    if milliseconds != clock.milliseconds:
+        clock.renew(milliseconds)
     context = connection.context
     if request is None:
         return write(segments_of(None), (VALUES_WITHOUT))

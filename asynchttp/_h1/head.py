@@ -41,7 +41,7 @@ class Tail:
     __slots__ = ("body_length", "expect_continue", "host", "keep_alive", "memo", "minor", "octets", "template")
 
     #: what somebody made of the fields, with who it was; not set before
-    memo: "tuple[object, str]"
+    memo: "tuple[object, tuple[str, ...]]"
 
     def __init__(
         self, octets: bytes, minor: int, host: str, body_length: int, keep_alive: bool, expect_continue: bool
