@@ -24,6 +24,21 @@ won't send any more. So the last answer isn't overtaken by a reset, and a client
 
 *Time.*  No timer per request: :class:`asynchttp._sweep.Sweep` calls ``check_time``.
 
+*The budget* of a small request, in thousands of instructions (callgrind, CPython 3.11; about eight are a nanosecond on
+the machines that were tried). ``python -m bench instructions`` counts the whole, ``tests/budget`` holds it:
+
+======================================================  =====
+a callback that writes a whole response, 2 fields        14.6
+of that: is it the packet of before?                      0.5
+of that: the request object (0.5: its clock)              2.9
+of that: the ways in and out, handler, clock, ``send``   11.2
+another target: request line, is it the tail before?     +6.2
+other fields, and few: ``parse_tail``                   +11.3
+the task of a coroutine, from Python 3.12 on            +10.7
+the same on 3.11, with a turn of the loop               +34
+an access log                                            +22
+======================================================  =====
+
 What must never happen: an octet of one exchange in the response of another; a handler run for a request that wasn't
 whole and valid; two requests of one connection in progress.
 """

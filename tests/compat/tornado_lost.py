@@ -114,6 +114,13 @@ LOST: dict[tuple[str, str], Lost] = {
         },
     ),
     **_lost(
+        "httputil_test",
+        {
+            "MultipartFormDataTest.test_multipart_config": "has a part without octets that shares the CRLF of its "
+            "empty line with the delimiter: readers disagree on what it is, so it is refused",
+        },
+    ),
+    **_lost(
         "util_test",
         {
             "GzipDecompressorTest.test_max_length_deprecated": "ours doesn't deprecate that max_length is left out",
