@@ -24,7 +24,7 @@ won't send any more. So the last answer isn't overtaken by a reset, and a client
 
 *Time.*  No timer per request: :class:`asynchttp._sweep.Sweep` calls ``check_time``.
 
-*The budget* of a small request, in thousands of instructions (callgrind, CPython 3.11; about eight are a nanosecond on
+*The budget* of a small request, in thousands of instructions (callgrind, CPython 3.11; about seven are a nanosecond on
 the machines that were tried). ``python -m bench instructions`` counts the whole, ``tests/budget`` holds it:
 
 ======================================================  =====
