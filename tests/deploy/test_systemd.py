@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -67,8 +68,10 @@ class Systemd:
         """Wait until the service says so."""
 
         def receive() -> None:
+            end = time.monotonic() + 20  # of all together: the watchdog's messages never end
             while self.messages.recv(4096).decode().partition("\n")[0] != message:
-                pass
+                if time.monotonic() > end:
+                    raise TimeoutError(f"the service didn't say {message}")
 
         await asyncio.to_thread(receive)
 
