@@ -74,26 +74,31 @@ def json_value(text: str | None) -> str:
 
 
 class _Clock:
-    """Times of the log, made once a millisecond."""
+    """Times of the log, each made once.
 
-    def __init__(self) -> None:
+    Args:
+        precision: moments in a second: 1000 for a format with :attr:`iso`, else 1.
+    """
+
+    def __init__(self, precision: int) -> None:
+        self.precision = precision
         #: since the epoch
-        self.milliseconds = -1
+        self.moment = -1
         self.common = ""
         self.iso = ""
         self._second = -1
         self._iso_second = ""
 
-    def renew(self, milliseconds: int) -> None:
-        self.milliseconds = milliseconds
-        second, millisecond = divmod(milliseconds, 1000)
+    def renew(self, moment: int) -> None:
+        self.moment = moment
+        second, fraction = divmod(moment, self.precision)
         if second != self._second:
             self._second = second
             local = time.localtime(second)
             # Not strftime("%b"): that follows the locale, and readers of logs don't.
             self.common = time.strftime(f"%d/{_MONTHS[local.tm_mon - 1]}/%Y:%H:%M:%S %z", local)
             self._iso_second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        self.iso = f"{self._iso_second}.{millisecond:03d}Z"
+        self.iso = f"{self._iso_second}.{fraction:03d}Z"
 
 
 #: What the atoms are that aren't a matter of the fields only, as expressions of what :data:`_FUNCTION` knows. These are
@@ -135,9 +140,9 @@ _FUNCTION: Final = """
 def line(outcome):
     # HOT: once per request.
     connection, request, status, bytes_sent, ended_at, duration, reason, first, received = outcome
-    milliseconds = int(ended_at * 1000.0)
-    if milliseconds != clock.milliseconds:
-        clock.renew(milliseconds)
+    moment = int(ended_at * precision)
+    if moment != clock.moment:
+        clock.renew(moment)
     context = connection.context
     if request is None:
         return write(segments_of(None), (VALUES_WITHOUT))
@@ -178,7 +183,7 @@ class _Format:
         self._value = value
         # "-", or "null"
         self._nothing = value(None)
-        clock = _Clock()
+        clock = _Clock(1000 if "%(iso)s" in text else 1)
         # Atoms that depend on the fields of a request only.
         self._of_fields: dict[str, Callable[[h1_head.Tail], str]] = {
             "f": self._field("referer"),
@@ -196,6 +201,7 @@ class _Format:
             "value": value,
             "nothing": self._nothing,
             "clock": clock,
+            "precision": float(clock.precision),
             "seconds": _seconds,
             "getpid": os.getpid,
             "received_line": _received_line,

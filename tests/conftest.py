@@ -1,6 +1,7 @@
 """What holds for every test: both event loops, and no log record that the test didn't announce."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,6 +15,11 @@ try:
     import uvloop
 except ImportError:  # Windows, or an interpreter without a wheel of it
     uvloop = None  # type: ignore[assignment]
+
+
+# Under nohup it is ignored, which programs that the tests start would inherit, and respect.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _new_uvloop() -> asyncio.AbstractEventLoop:

@@ -65,7 +65,7 @@ INSTRUCTIONS: dict[tuple[int, int], dict[str, int]] = {
         "callback": 16_008,
         "callback-14": 22_915,
         "respond": 16_911,
-        "respond-log": 39_122,
+        "respond-log": 38_100,
         "await": 49_965,
         "await-bytes": 49_516,
         "application": 414_935,
