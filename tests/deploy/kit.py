@@ -19,7 +19,19 @@ import pytest
 from tests.faults.kit import Load, wait_until
 from tests.support.processes import ROOT, Process, start
 
-__all__ = ["EXAMPLES", "TARGETS", "Site", "accepting", "ask", "needs", "pids_of", "program", "site_in", "two_ports"]
+__all__ = [
+    "EXAMPLES",
+    "TARGETS",
+    "Site",
+    "accepting",
+    "ask",
+    "children_of",
+    "needs",
+    "pids_of",
+    "program",
+    "site_in",
+    "two_ports",
+]
 
 EXAMPLES = ROOT / "examples" / "deploy"
 
@@ -167,6 +179,11 @@ async def ask(url: str, **options: object) -> dict[str, object]:
         told = await response.json()
         assert isinstance(told, dict)
         return told
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes that ``pid`` started and that are there now: the workers of a supervisor."""
+    return set(map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 def pids_of(load: Load) -> list[int]:

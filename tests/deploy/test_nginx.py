@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from asynchttp._options import OPTIONS
-from tests.deploy.kit import TARGETS, Site, ask, needs, pids_of, site_in, two_ports
+from tests.deploy.kit import TARGETS, Site, ask, children_of, needs, pids_of, site_in, two_ports
 from tests.faults.kit import Load, wait_until
 from tests.support.processes import Process
 from tests.support.rawclient import RawClient
@@ -218,10 +218,11 @@ async def test_workers_behind_one_port_replaced_and_killed(site: Site) -> None:
         supervisor = front.processes[0]
         async with Load(front.port, keep_alive=4, single=4, targets=TARGETS) as load:
             await load.reach(100)
-            first = len(load.workers)
+            old = children_of(supervisor.pid)
             supervisor.send_signal(signal.SIGHUP)
-            await wait_until(lambda: len(load.workers) >= first + 2)
-            for worker in pids_of(load)[-2:]:
+            # All of the old have ended then, and been followed by one that accepts.
+            await wait_until(lambda: len(children_of(supervisor.pid)) == 2 and not children_of(supervisor.pid) & old)
+            for worker in children_of(supervisor.pid):
                 os.kill(worker, signal.SIGKILL)
                 await load.reach(100)
         print(f"lost {len(load.lost)} of {load.served}")
