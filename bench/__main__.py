@@ -196,7 +196,10 @@ def _plan(given: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[Pla
     for scenario in scenarios:
         chosen = choose(SERVERS[scenario.work], given.only, given.without)
         left_out.update({server.name: f"no {', '.join(server.missing)}" for server in chosen if server.missing})
-        plan.append((scenario, [server for server in chosen if not server.missing and server.can(scenario.asks)]))
+        able = [server for server in chosen if not server.missing and server.can(scenario.asks)]
+        if "access-log" in scenario.asks:
+            able = [beside for server in able for beside in server.with_and_without_log()]
+        plan.append((scenario, able))
     return plan, left_out
 
 

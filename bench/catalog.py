@@ -4,9 +4,9 @@ import fnmatch
 import importlib.util
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bench.work import BenchError
+from bench.work import JSON_LOG, NO_LOG, BenchError
 
 #: The server that ratios of CPU time refer to. It takes part in every run.
 BASE = "raw"
@@ -24,6 +24,7 @@ class Server:
         needs: modules that must be importable; the server is left out, and named, where one isn't.
         tools: programs that must be found; likewise.
         lacks: what can't be asked of it (see ``Scenario.asks``).
+        json_log: whether its access log may be JSON as well.
         family: whose it is: one colour in the charts.
     """
 
@@ -34,6 +35,7 @@ class Server:
     needs: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     lacks: frozenset[str] = frozenset()
+    json_log: bool = False
     family: str = ""
 
     @property
@@ -46,6 +48,19 @@ class Server:
     def can(self, asks: Iterable[str]) -> bool:
         return self.lacks.isdisjoint(asks)
 
+    def with_and_without_log(self) -> list["Server"]:
+        """It with an access log, and beside that the same server without one, and with one in JSON if it can.
+
+        The base has none.
+        """
+        if self.family == BASE:
+            return [self]
+        options = (*self.options, "--access-log")
+        unlogged, logged = replace(self, name=self.name + NO_LOG), replace(self, options=options)
+        if not self.json_log:
+            return [unlogged, logged]
+        return [unlogged, logged, replace(self, name=self.name + JSON_LOG, options=(*options, "--json-log"))]
+
 
 def _importable(name: str) -> bool:
     try:
@@ -56,7 +71,7 @@ def _importable(name: str) -> bool:
 
 _UVLOOP = ("--loop", "uvloop")
 _ASYNCIO = ("--loop", "asyncio")
-_NO_LOG = frozenset({"access-log"})
+_LOGLESS = frozenset({"access-log"})
 
 
 def _both(
@@ -70,7 +85,7 @@ def _both(
     ]
 
 
-def _ours(style: str, about: str, *lacks: str, needs: tuple[str, ...] = ()) -> list[Server]:
+def _ours(style: str, about: str, *lacks: str, needs: tuple[str, ...] = (), json_log: bool = True) -> list[Server]:
     return _both(
         f"asynchttp-{style}",
         "asynchttp_http",
@@ -78,21 +93,23 @@ def _ours(style: str, about: str, *lacks: str, needs: tuple[str, ...] = ()) -> l
         about,
         needs=("asynchttp.httpserver", *needs),
         lacks=frozenset(lacks),
+        json_log=json_log,
         family="asynchttp",
     )
 
 
 HTTP_SERVERS: tuple[Server, ...] = (
-    *_both("raw", "raw_http", (), "bare protocol, fixed octets, never looks", lacks=_NO_LOG, family="raw"),
-    *_ours("callback", "handler writes the octets of a whole response", "access-log"),
-    *_ours("respond", "plain handler, request.respond(body)", "access-log"),
-    *_ours("await", "coroutine handler, request.respond(body)", "access-log"),
-    *_ours("await-bytes", "coroutine handler that returns the body", "access-log", "stream"),
-    *_ours("delegate", "HTTPServerConnectionDelegate, connection.write_headers", "access-log"),
-    *_ours("application", "tornado.web.Application", needs=("tornado",)),
-    *_ours("asgi", "bare ASGI application", "access-log"),
-    *_ours("starlette", "a Starlette application", "access-log", needs=("starlette",)),
-    *_ours("flask", "a Flask application, in four threads", "access-log", needs=("flask",)),
+    *_both("raw", "raw_http", (), "bare protocol, fixed octets, never looks", family="raw"),
+    *_ours("callback", "handler writes the octets of a whole response"),
+    *_ours("respond", "plain handler, request.respond(body)"),
+    *_ours("await", "coroutine handler, request.respond(body)"),
+    *_ours("await-bytes", "coroutine handler that returns the body", "stream"),
+    *_ours("delegate", "HTTPServerConnectionDelegate, connection.write_headers"),
+    # It logs as the same application does on Tornado's server.
+    *_ours("application", "tornado.web.Application", needs=("tornado",), json_log=False),
+    *_ours("asgi", "bare ASGI application"),
+    *_ours("starlette", "a Starlette application", needs=("starlette",)),
+    *_ours("flask", "a Flask application, in four threads", needs=("flask",)),
     *_both(
         "tornado",
         "tornado_http",
@@ -108,7 +125,7 @@ HTTP_SERVERS: tuple[Server, ...] = (
         ("--style", "callable", *_ASYNCIO),
         "plain callable, connection.write_headers: its leanest form",
         ("tornado",),
-        lacks=_NO_LOG,
+        lacks=_LOGLESS,
         family="tornado",
     ),
     *_both("aiohttp", "aiohttp_http", (), "aiohttp.web", needs=("aiohttp",), family="aiohttp"),
@@ -173,7 +190,7 @@ HTTP_SERVERS: tuple[Server, ...] = (
         family="socketify",
     ),
     Server(
-        "node", "node_http", (), "Node's http module: no Python", tools=("node",), lacks=_NO_LOG, family="not Python"
+        "node", "node_http", (), "Node's http module: no Python", tools=("node",), lacks=_LOGLESS, family="not Python"
     ),
     Server(
         "nginx",

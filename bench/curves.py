@@ -200,7 +200,7 @@ def heat(report: Report) -> Captioned:
     table: dict[str, dict[str, float]] = {}
     for name in names:
         for row in report.rows(name):
-            if row.cpu_to_base is not None and row.server != report.base:
+            if row.cpu_to_base is not None and row.server != report.base and not row.is_variant:
                 table.setdefault(row.server, {})[name] = row.cpu_to_base.median
     order = sorted(table, key=lambda server: _middle(table[server]))
     figure = Captioned(figsize=(1.9 + 0.72 * len(names), 1.9 + 0.31 * len(order)))

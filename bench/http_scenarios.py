@@ -109,8 +109,6 @@ def http_scenario(name: str, certificate: Certificate | None = None, connections
     options = tls_options(used)
     if "site" in row.asks:
         options = ("--site", *options)
-    if "access-log" in row.asks:
-        options = ("--access-log", *options)
     return Scenario(
         f"http-{name}",
         f"HTTP {row.title}{tls_title(used)}",

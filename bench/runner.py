@@ -78,7 +78,7 @@ class Runner:
             BenchError: the base did one of these; nothing of the run is kept.
         """
         self._all = sum(len(servers) for _, servers in plan) * self._settings.rounds
-        for (_, _, fresh), group in itertools.groupby(plan, key=self._sharing):
+        for (*_, fresh), group in itertools.groupby(plan, key=self._sharing):
             if fresh:
                 for scenario, servers in group:
                     self._fresh_rounds(scenario, servers)
@@ -89,7 +89,7 @@ class Runner:
     def _sharing(self, item: tuple[Scenario, Sequence[Server]]) -> tuple[object, ...]:
         """What neighbours must have in common to use the same processes."""
         scenario = item[0]
-        return scenario.options, scenario.work, scenario.fresh or self._settings.fresh
+        return scenario.options, "access-log" in scenario.asks, scenario.work, scenario.fresh or self._settings.fresh
 
     def _shared_rounds(self, group: Sequence[tuple[Scenario, Sequence[Server]]]) -> None:
         union = list(dict.fromkeys(server for _, servers in group for server in servers))

@@ -8,6 +8,8 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from bench.work import NO_LOG, VARIANT
+
 #: Above this share of its core the generator was the limit, if the server had time left.
 GENERATOR_SATURATED = 0.95
 
@@ -88,7 +90,13 @@ class Row:
     grown_memory: int
     cpu_to_base: Summary | None
     rate_to_versus: Summary | None
+    rate_to_unlogged: Summary | None
     figures: dict[str, Summary]
+
+    @property
+    def is_variant(self) -> bool:
+        """Not the server as the catalog has it, but another that ran beside it to be compared with it."""
+        return VARIANT in self.server
 
     @property
     def generator_was_the_limit(self) -> bool:
@@ -106,6 +114,10 @@ def rows(samples: Sequence[Sample], base: str, versus: str | None) -> list[Row]:
     by_server: dict[str, list[Sample]] = {}
     for sample in samples:
         by_server.setdefault(sample.server, []).append(sample)
+
+    def unlogged(name: str) -> list[Sample]:
+        return by_server.get(name.partition(VARIANT)[0] + NO_LOG, [])
+
     return [
         Row(
             server=name,
@@ -117,6 +129,7 @@ def rows(samples: Sequence[Sample], base: str, versus: str | None) -> list[Row]:
             grown_memory=max(s.grown_memory for s in rounds),
             cpu_to_base=_summary_or_none(ratios(rounds, by_server.get(base, []), lambda s: s.cpu_us)),
             rate_to_versus=_summary_or_none(ratios(rounds, by_server.get(versus or "", []), lambda s: s.rate)),
+            rate_to_unlogged=_summary_or_none(ratios(rounds, unlogged(name), lambda s: s.rate)),
             figures={figure: summary(s.figures[figure] for s in rounds) for figure in rounds[0].figures},
         )
         for name, rounds in by_server.items()

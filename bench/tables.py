@@ -110,11 +110,14 @@ def columns(report: Report, name: str) -> Columns:
         f"CPU µs/{one}": lambda row: _spread(row.cpu_us, ".2f"),
         f"CPU × {base}": lambda row: _spread(row.cpu_to_base, ".2f"),
         f"{short} × {versus}": lambda row: _spread(row.rate_to_versus, ".2f"),
+        f"{short} × no log": lambda row: _spread(row.rate_to_unlogged, ".2f"),
         "busy": lambda row: f"{row.busy.median:.0%}",
         "generator": lambda row: f"{row.generator_busy.median:.0%}",
     }
     if all(row.rate_to_versus is None for row in report.rows(name)):  # it did not take part
         del shown[f"{short} × {versus}"]
+    if all(row.rate_to_unlogged is None for row in report.rows(name)):  # nobody logs here
+        del shown[f"{short} × no log"]
     if bulk:
         shown["peak RSS MiB"] = lambda row: f"{row.peak_memory / MIB:.1f}"
         shown["grown MiB"] = lambda row: f"{row.grown_memory / MIB:.1f}"
@@ -170,7 +173,8 @@ def overview(report: Report, work: str) -> list[list[str]]:
     found: dict[str, dict[str, str]] = {}
     for name in names:
         for row in report.rows(name):
-            found.setdefault(row.server, {})[name] = _in_overview(row, report.scenarios[name].kind)
+            if not row.is_variant:
+                found.setdefault(row.server, {})[name] = _in_overview(row, report.scenarios[name].kind)
     lines = [[server, *(cells.get(name, "–") for name in names)] for server, cells in found.items()]
     return [["server", *(name.removeprefix(common) for name in names)], *lines]
 

@@ -11,6 +11,11 @@ MARK = b"########"
 #: Differing requests that are made beforehand, for each connection or wrk.
 VARIANTS = 4096
 
+#: Behind the name of a server, and before what is other in it: it runs to be compared with the one of that name.
+VARIANT = ", "
+NO_LOG = f"{VARIANT}no log"
+JSON_LOG = f"{VARIANT}JSON log"
+
 
 class BenchError(Exception):
     """The run can't be trusted or can't be done; the message is for the person who started it."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from typing import TextIO
 
 import uvloop
 
@@ -55,11 +56,12 @@ def http_options(about: str | None, **choices: tuple[str, ...]) -> argparse.Name
     """The command line of an HTTP server.
 
     ``.site`` asks for all pages of ``_site.py``, where hello alone would do; ``.access_log`` for a line about each
-    request.
+    request, ``.json_log`` for lines of JSON: only of servers that say so in the catalog.
     """
     parser = option_parser(about, **choices)
     parser.add_argument("--site", action="store_true")
     parser.add_argument("--access-log", action="store_true")
+    parser.add_argument("--json-log", action="store_true")
     return parsed(parser)
 
 
@@ -69,14 +71,23 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def log_to_nowhere(name: str) -> None:
-    """Let this logger format and write each record, to /dev/null: the disk is none of the server's merits."""
+def log_to_nowhere(name: str, handler: "logging.Handler | None" = None) -> None:
+    """Let this logger format and write each record, to /dev/null: the disk is none of the server's merits.
+
+    Args:
+        handler: the server's own, to which that has been told; default: an ordinary one.
+    """
     logger = logging.getLogger(name)
-    handler = logging.StreamHandler(open(os.devnull, "w"))  # noqa: SIM115 (for the life of the process)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    if handler is None:
+        handler = logging.StreamHandler(nowhere())
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(logging.INFO)
+
+
+def nowhere() -> TextIO:
+    return open(os.devnull, "w")
 
 
 def listening_socket(port: int, reuse_port: bool = False) -> socket.socket:
@@ -96,9 +107,8 @@ def free_port() -> int:
 def say_ready(port: int) -> None:
     """Tell the runner the port; it still tries an answer before it believes. Nobody reads what is printed later."""
     print(f"ready {port}", flush=True)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    with nowhere() as file:
+        os.dup2(file.fileno(), 1)
 
 
 def serve(given: argparse.Namespace, start: Callable[[socket.socket], Awaitable[object]]) -> None:

@@ -26,7 +26,7 @@ from bench.servers._site import (
     classic,
     counted,
 )
-from bench.servers._start import PATIENCE, http_options, log_to_nowhere, serve
+from bench.servers._start import PATIENCE, http_options, log_to_nowhere, nowhere, serve
 
 HELLO = classic(BODY)
 CLASSIC = {path: classic(body) for path, body in PAGES.items()}
@@ -174,16 +174,27 @@ def handler(style: str, site: bool, access_log: bool) -> Callable[..., Any]:
     return whole if site else hello  # type: ignore[no-any-return] # a delegate is no function
 
 
+def log_format(style: str, as_json: bool) -> str | None:
+    """Let a line about each request go to /dev/null; returns what the server is told."""
+    if style == "application":  # it logs by itself
+        log_to_nowhere("tornado.access")
+        return None
+    from asynchttp._loghandlers import AccessStreamHandler  # not all commits that one may compare with have it
+
+    log_to_nowhere("asynchttp.access", AccessStreamHandler(nowhere()))
+    return "json" if as_json else "combined"
+
+
 if __name__ == "__main__":
     given = http_options(__doc__, style=(*HANDLERS, *APPLICATIONS))
-    if given.access_log:
-        log_to_nowhere("tornado.access")
+    access_log = log_format(given.style, given.json_log) if given.access_log else None
 
     async def start(sock: socket.socket) -> HTTPServer:
         server = HTTPServer(
             handler(given.style, given.site, given.access_log),
             ssl_options=given.context,
             idle_connection_timeout=PATIENCE,
+            access_log=access_log,
         )
         server.add_socket(sock)
         return server

@@ -1,7 +1,9 @@
 """The benchmark at work: CPU clocks of real processes, servers that answer rightly, short whole runs."""
 
 import contextlib
+import io
 import json
+import logging
 import os
 import platform
 import re
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from asynchttp.log import access_log
 from bench.__main__ import SERVERS, main
 from bench.catalog import BULK_SERVERS, ECHO_SERVERS, HTTP_SERVERS, Server
 from bench.certificates import certificate
@@ -21,8 +24,10 @@ from bench.load import OwnGenerator
 from bench.memory import peak, resident
 from bench.processes import ServerProcess
 from bench.scenarios import Scenario, bulk_scenario, echo_scenario
+from bench.servers import asynchttp_http
 from bench.tls import Certificate
 from bench.work import Answer, BenchError, Work
+from tests.integration.helpers import run_server
 from tests.support.processes import start_python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's CPU clocks and core affinity")
@@ -191,6 +196,13 @@ def test_each_http_server_answers_from_two_processes() -> None:
 def all_answer_rightly(table: tuple[Server, ...], scenarios: list[Scenario]) -> None:
     """Each server that can run here, in scenarios that share their processes; a bad start or answer fails."""
     servers = [server for server in table if not server.missing and not server.name.endswith("-asyncio")]
+    if "access-log" in scenarios[0].asks:
+        servers = [
+            logging
+            for server in servers
+            for logging in server.with_and_without_log()
+            if "--access-log" in logging.options and server.can(["access-log"])
+        ]
     with contextlib.ExitStack() as stack:
         processes = [stack.enter_context(ServerProcess(server, [], scenarios[0].options)) for server in servers]
         for process in processes:
@@ -250,6 +262,39 @@ def test_whole_run_prints_a_table_and_stores_its_samples(tmp_path: Path, capsys:
         assert 0.29 < one["seconds"] < 3
         assert 0 < one["cpu_seconds"] < one["seconds"] * 1.1
     assert stored["versions"]["python"].startswith(platform.python_implementation())
+
+
+def test_row_with_a_log_runs_each_server_without_one_too(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--rows=log", "--only=asynchttp-respond", "--generator=own", "--rounds=1", "--seconds=0.1"]
+    assert main(["http", *options]) == 0
+    told = capsys.readouterr().out.partition("with an access log")[2]
+    assert "req/s × no log" in told
+    assert re.findall(r"^(raw|asynchttp.*?)  ", told, re.MULTILINE) == [
+        "raw",
+        "asynchttp-respond, no log",
+        "asynchttp-respond",
+        "asynchttp-respond, JSON log",
+    ]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_server_with_a_log_writes_a_line_for_each_request(as_json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, former = io.StringIO(), (*access_log.handlers,)
+    monkeypatch.setattr(asynchttp_http, "nowhere", lambda: written)
+    monkeypatch.setattr(access_log, "propagate", True)  # puts back what log_format() changes
+    try:
+        told = asynchttp_http.log_format("respond", as_json)
+        async with run_server(asynchttp_http.respond, access_log=told) as running, await running.connect() as client:
+            for _ in range(3):
+                assert (await client.request(REQUEST)).status == 200
+        access_log.handlers[0].flush()
+    finally:
+        access_log.handlers[:] = former
+        access_log.setLevel(logging.NOTSET)
+    lines = written.getvalue().splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("{") == as_json for line in lines)
 
 
 def test_bulk_run_over_tls_shows_rate_and_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,6 +154,22 @@ def test_overview_has_a_column_for_each_scenario() -> None:
     ]
 
 
+def test_servers_with_a_log_are_compared_with_themselves_and_stand_in_the_overview_alone() -> None:
+    beside = [replace(one, server="ours, no log") for one in SAMPLES if one.server == "ours"]
+    logged = [replace(one, requests=one.requests // 2) for one in SAMPLES if one.server == "ours"]
+    raw = [one for one in SAMPLES if one.server == "raw"]
+    other = [replace(one, scenario="http-minus") for one in raw]
+    said = text(
+        [*raw, *beside, *logged, *other], scenarios={"http-minimal": HELLO_HEADING, "http-minus": HELLO_HEADING}
+    )
+    table, _, overview = said.partition("each scenario")
+    assert "req/s × no log" in table
+    lines = {line.partition("  ")[0]: line for line in table.splitlines()}
+    assert "0.50 (0.50–0.50)" in lines["ours"]
+    assert "1.00 (1.00–1.00)" in lines["ours, no log"]
+    assert [line.split()[0] for line in overview.splitlines()[3:]] == ["raw", "ours"]
+
+
 def test_run_of_one_scenario_has_no_overview() -> None:
     assert "each scenario" not in text(SAMPLES)
 
@@ -161,6 +177,7 @@ def test_run_of_one_scenario_has_no_overview() -> None:
 def test_table_leaves_out_the_column_of_an_absent_server() -> None:
     assert "× raw" in text(SAMPLES)
     assert "× tornado" not in text(SAMPLES)
+    assert "× no log" not in text(SAMPLES)
 
 
 def test_report_names_what_spoils_a_run() -> None:
@@ -340,6 +357,24 @@ def test_server_names_are_unique_and_include_the_base(table: tuple[Server, ...])
     assert names[0] == BASE
 
 
+def test_servers_with_a_log_run_beside_themselves_without() -> None:
+    by_name = {server.name: server for server in HTTP_SERVERS}
+    told = {
+        beside.name: beside.options
+        for name in ("raw", "asynchttp-respond", "tornado")
+        for beside in by_name[name].with_and_without_log()
+    }
+    ours, tornados = by_name["asynchttp-respond"].options, by_name["tornado"].options
+    assert told == {
+        "raw": by_name["raw"].options,
+        "asynchttp-respond, no log": ours,
+        "asynchttp-respond": (*ours, "--access-log"),
+        "asynchttp-respond, JSON log": (*ours, "--access-log", "--json-log"),
+        "tornado, no log": tornados,
+        "tornado": (*tornados, "--access-log"),
+    }
+
+
 def test_choose_keeps_the_tables_order_and_always_takes_the_base() -> None:
     assert choose(HTTP_SERVERS) == list(HTTP_SERVERS)
     names = [server.name for server in choose(HTTP_SERVERS, ["tornado-*", "raw-asyncio"], ["tornado-c*", "raw"])]
@@ -436,7 +471,7 @@ def test_rows_ask_for_what_they_need() -> None:
     assert http_scenario("10k").options == ("--site",)
     assert http_scenario("tls", CERTIFICATE).options == ("--tls", "chain.pem")
     assert http_scenario("hello", CERTIFICATE).authority == ""
-    assert http_scenario("log").options == ("--access-log",)
+    assert http_scenario("log").options == ()
     assert http_scenario("log").asks == {"access-log"}
     assert http_scenario("close").kind is Kind.VISIT
     assert http_scenario("pipelined").request == http_scenario("hello").request * 16
