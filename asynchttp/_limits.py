@@ -67,7 +67,7 @@ class _HandlerTimes:
             self._sweep.add(self)
         self._started[request] = self._sweep.now
 
-    def check_time(self, now: float) -> None:
+    def check_time(self, now: float) -> float:
         # What the sweep called "now" may have been a period old.
         limit = now - self._limit - self._sweep.period
         for request, started in list(self._started.items()):
@@ -80,6 +80,7 @@ class _HandlerTimes:
                 self._end(request, task)
         if not self._started:
             self._sweep.discard(self)
+        return 0
 
     def _end(self, request: ServerRequest, task: "asyncio.Task[None] | None") -> None:
         engine = request.engine

@@ -39,6 +39,9 @@ class HTTP1ConnectionParameters:
     #: of a client: ``header_timeout`` where it was given; a response may be long in coming
     response_timeout: float | None = dataclasses.field(init=False, default=None)
 
+    #: the shortest of the times that may begin to run at any moment
+    patience: float = dataclasses.field(init=False, default=0.0)
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "response_timeout", self.header_timeout)
         if self.header_timeout is None:
@@ -46,6 +49,8 @@ class HTTP1ConnectionParameters:
         for field in dataclasses.fields(self):
             if getattr(self, field.name) is None:
                 object.__setattr__(self, field.name, field.default)
+        times = (self.header_timeout, self.idle_connection_timeout, self.body_timeout)
+        object.__setattr__(self, "patience", min(time for time in times if time is not None))
 
     @property
     def shortest_limit(self) -> float:

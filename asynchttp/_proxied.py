@@ -142,10 +142,12 @@ class ProxiedConnection:
         self._data += self.sock.recv(ours - len(self._data))
         return _proxyprotocol.parse_header(self._data) if len(self._data) == size else None
 
-    def check_time(self, now: float) -> None:
+    def check_time(self, now: float) -> float:
         """Called by the sweep: has the deadline passed?"""
-        if now - self.since - self._sweep.period > self._timeout:
+        left = self.since + self._timeout + self._sweep.period - now
+        if left < 0:
             self._refuse(PROXY_HEADER_TIMEOUT, f"no PROXY header within {self._timeout:g} s")
+        return left
 
     def _refuse(self, reason: Reason, why: str) -> None:
         peer = self._address or "a UNIX socket"

@@ -363,10 +363,6 @@ class RequestBodyReader(FileWriter):
         if exchange is self._exchange:
             self._max_body_size = size
 
-    def set_body_timeout(self, exchange: ServerRequest, timeout: float | None) -> None:
-        if exchange is self._exchange:
-            self._body_timeout = timeout
-
 
 def _decode(decoder: chunked.ChunkedDecoder, data: bytes, position: int, size: int) -> tuple[bytes, int, bool]:
     """As much of the body in ``data[position:]`` as fills a piece of ``size`` octets, or almost: whatever the chunks.

@@ -85,6 +85,7 @@ class WatchedConnection(RequestBodyReader):
         # Invariant: the stream is paused exactly while there is a reason.
         if not self._pauses:
             self.stream.pause_reading()
+            self._sweep.hurry(self)
         self._pauses |= reason
 
     def _unpause(self, reason: Pause) -> None:
@@ -112,14 +113,28 @@ class WatchedConnection(RequestBodyReader):
             if self._eof_since is not None or not self.stream.send_eof():
                 self.stream.close()
 
-    def check_time(self, now: float) -> None:
-        """Called by the sweep: has a deadline passed?"""
+    def set_body_timeout(self, exchange: ServerRequest, timeout: float | None) -> None:
+        if exchange is self._exchange:
+            self._body_timeout = timeout
+            self._sweep.hurry(self)
+
+    def check_time(self, now: float) -> float:
+        """Called by the sweep: has a deadline passed?
+
+        Phases begin without a word to the sweep if their limit is one of :attr:`.HTTP1ConnectionParameters.patience`;
+        the others hurry it.
+        """
         # No loop polls a socket that isn't read, so a reset behind so much input is only seen here.
         if self._pauses is Pause.PIPELINE and _peerwatch.lost(self.stream.socket):
             self._explain_loss(gone=True)
             self.stream.close()
-            return
+            return 0
         params = self.params
+        left = 0.0
+        if self._pauses is NO_PAUSE and self._eof_since is None:
+            left = params.patience
+            if self._body_timeout is not None and self._body_timeout < left:
+                left = self._body_timeout
         # `_since` may lag behind by one period: no deadline comes early.
         elapsed = now - self._since - self._sweep.period
         if self._pauses is not NO_PAUSE and self._pauses & Pause.WRITE:
@@ -133,35 +148,40 @@ class WatchedConnection(RequestBodyReader):
                 self.stream.close()
         elif self._reading is _R_HEAD:
             if self._input:
-                if elapsed > params.header_timeout:
+                left = min(left, params.header_timeout - elapsed)
+                if left < 0:
                     error = RequestTimeoutError(f"request head not complete after {params.header_timeout} s")
                     self._refuse(error, head=self._input[:HEAD_SAMPLE])
-            elif self._is_silent_for_too_long(elapsed):
-                self._explain_silence()
-                self.stream.close()
+            else:
+                limit = params.idle_connection_timeout
+                if self._memo is None:
+                    limit = min(limit, params.header_timeout)
+                left = min(left, limit - elapsed)
+                # Where the loop was busy for so long, uvloop calls its timers before it looks at what came meanwhile.
+                if left < 0 and not self.octets_wait():
+                    self._explain_silence()
+                    self.stream.close()
         elif self._reading is _R_BODY:
-            if self._body_timeout is not None and elapsed > self._body_timeout:
-                fact = f"request body not complete after {self._body_timeout} s"
-                error = RequestTimeoutError(fact, reason=_reasons.BODY_TIMEOUT)
-                self._refuse(error, "Timeout reading body from %s: %s")
+            if self._body_timeout is not None:
+                left = min(left, self._body_timeout - elapsed)
+                if left < 0:
+                    fact = f"request body not complete after {self._body_timeout} s"
+                    error = RequestTimeoutError(fact, reason=_reasons.BODY_TIMEOUT)
+                    self._refuse(error, "Timeout reading body from %s: %s")
         elif self._reading is _R_LINGER:
+            left = 0
             if elapsed > params.linger_timeout:
                 self.stream.close()
         elif self._reading is _R_DRAIN:
-            if elapsed > params.header_timeout:
+            left = min(left, params.header_timeout - elapsed)
+            if left < 0:
                 self.stream.close()
         elif self._eof_since is not None and now - self._eof_since > _HALF_CLOSED_GRACE:
             self._client_left(self._exchange)
             self.stream.peer_has_gone()
             if _peerwatch.lost(self.stream.socket):
                 self.stream.close()
-
-    def _is_silent_for_too_long(self, elapsed: float) -> bool:
-        params = self.params
-        if elapsed > params.idle_connection_timeout or (self._memo is None and elapsed > params.header_timeout):
-            # Where the loop was busy for so long, uvloop calls its timers before it looks at what came meanwhile.
-            return not self.octets_wait()
-        return False
+        return left
 
     def in_flight(self) -> bool:
         """Whether a request is being received or answered."""

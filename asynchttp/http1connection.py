@@ -429,6 +429,7 @@ class HTTP1ServerConnection(WatchedConnection):
     def eof_received(self) -> None:
         """The client won't send any more. A complete request still gets its answer."""
         self._eof_since = self._sweep.now
+        self._sweep.hurry(self)
         if self._body_cut() or (self._reading is _R_HEAD and not self._continuing and self._pauses is NO_PAUSE):
             self._end()  # between requests; or a premature end: the handler doesn't run
         elif self._reading is _R_LINGER and not self.stream.writing():
@@ -504,6 +505,7 @@ class HTTP1ServerConnection(WatchedConnection):
         if (more or unsent) and (self.stream.send_eof() or unsent):
             self._reading = _R_LINGER
             self._since = self._sweep.now
+            self._sweep.hurry(self)
             self._drop_input()
             self._unpause(Pause.PIPELINE)
         else:

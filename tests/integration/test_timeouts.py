@@ -370,6 +370,61 @@ async def test_quiet_stream_is_not_cut() -> None:
         request.finish()
 
 
+# A connection that was left alone for long is seldom looked at
+
+LINGER = 1.0
+
+
+@pytest.mark.parametrize("phase", ["write", "linger", "half-closed", "timeout of its own"])
+async def test_short_limit_after_a_long_silence_is_on_time(phase: str) -> None:
+    requests: asyncio.Queue[Any] = asyncio.Queue()
+    over = asyncio.Event()
+
+    async def handler(request: Any) -> None:
+        requests.put_nowait(request)
+        await over.wait()
+
+    async with (
+        run_server_with_clock(handler, stream_request_body=True, **LIMITS) as (running, clock),
+        await running.connect(receive_buffer=4096) as client,
+    ):
+        await client.send(build_request())
+        (await within(requests.get())).respond(b"")
+        await client.read_response()
+        clock.advance(IDLE / 2)
+        connection = only_connection(running.server)
+        assert connection not in clock.sweep._soon
+        await client.send(build_request("/", "Content-Length: 5", method="POST") if "own" in phase else build_request())
+        request = await within(requests.get())
+        limit = {"write": WRITE, "linger": LINGER, "half-closed": 1.0, "timeout of its own": 2.0}[phase]
+        if phase == "write":
+            request.respond(BIG)
+            await no_progress(connection)
+        elif phase == "linger":
+            request.respond(b"", 200, {"Connection": "close"})
+            await client.read_to_end()
+        elif phase == "half-closed":
+            client.shutdown_write()
+            await until(connection.stream.peer_closed)
+        else:
+            request.connection.set_body_timeout(limit)
+        gone = asyncio.Event()
+        request.connection.set_close_callback(gone.set)
+        clock.almost(limit)
+        await turns()
+        assert not gone.is_set()
+        assert running.server._connections
+        clock.advance_past(limit * 0.01)
+        await turns()
+        if phase == "half-closed":
+            assert gone.is_set()
+        elif phase == "timeout of its own":
+            assert is_408(await client.read_to_end())
+        else:
+            assert not running.server._connections
+        over.set()
+
+
 # The sweep itself
 
 
