@@ -439,8 +439,8 @@ class Supervisor:
             reopen_log_files()
             self._tell("reopen", os.getpid())
             for process in self._crew:
-                if process.ready:
-                    self._crew.say(process, b"l")
+                # Also one that isn't ready yet: it may have opened its files already.
+                self._crew.say(process, b"l")
         elif self._stopping:
             pass
         elif number == signal.SIGHUP:

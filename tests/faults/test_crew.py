@@ -261,6 +261,23 @@ async def test_sigusr1_opens_the_log_again(loop_name: str, tmp_path: pathlib.Pat
         await crew.ended(0)
 
 
+async def test_sigusr1_reaches_workers_that_are_not_ready_yet(loop_name: str, tmp_path: pathlib.Path) -> None:
+    log, gate = tmp_path / "log", tmp_path / "gate"
+    with start_crew(loop_name, 2, log=str(log), gate=str(gate)) as crew:
+        await wait_until(lambda: crew.process.stdout.count("gated") == 2)
+        rotated = log.rename(tmp_path / "log.1")
+        crew.process.send_signal(signal.SIGUSR1)
+        # Behind it comes another worker: the signal was obeyed.
+        crew.process.send_signal(signal.SIGTTIN)
+        await wait_until(lambda: crew.process.stdout.count("gated") == 3)
+        gate.touch()
+        pids = await crew.started(3)
+        async with Load(crew.port, targets=("/log",)) as load:
+            await wait_until(lambda: log.exists() and all(f"logged by {pid}" in log.read_text() for pid in pids))
+        assert load.lost == []
+        assert rotated.read_text() == ""
+
+
 @pytest.mark.parametrize(
     ("loop_name", "recycling"),
     [("asyncio", {"max_requests": 100, "max_requests_jitter": 20}), ("uvloop", {"lifetime": 0.7})],

@@ -2,7 +2,7 @@
 
 ``python crew.py '{"workers": 2, "start": {…}, "server": {…}, "loop": "ioloop"}'``
 
-"loop" is who runs the loop: ``ioloop`` or ``asyncio``. "fork": "before" forks with ``fork_processes`` before there is
+"loop" is who runs the loop: ``ioloop`` or ``asyncio``. "gate": a file; workers wait until there is one. "fork": "before" forks with ``fork_processes`` before there is
 a server. "workers": 0 is one process that shuts itself down at SIGTERM. "log": a file for the log. "descriptors": how
 many there may be.
 """
@@ -118,6 +118,12 @@ else:
         if options.get("crash"):
             say("life", time.monotonic())
             sys.exit(options["crash"])
+
+
+if options.get("gate"):
+    say("gated", os.getpid())
+    while not os.path.exists(options["gate"]):
+        time.sleep(0.01)
 
 
 async def serve():
