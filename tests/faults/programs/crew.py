@@ -2,9 +2,9 @@
 
 ``python crew.py '{"workers": 2, "start": {…}, "server": {…}, "loop": "ioloop"}'``
 
-"loop" is who runs the loop: ``ioloop`` or ``asyncio``. "gate": a file; workers wait until there is one. "fork": "before" forks with ``fork_processes`` before there is
-a server. "workers": 0 is one process that shuts itself down at SIGTERM. "log": a file for the log. "descriptors": how
-many there may be.
+"loop" is who runs the loop: ``ioloop`` or ``asyncio``. "gate": a file; workers wait until there is one. "fork":
+"before" forks with ``fork_processes`` before there is a server. "workers": 0 is one process that shuts itself down
+at SIGTERM. "log": a file for the log. "descriptors": how many there may be.
 """
 
 import asyncio
