@@ -101,7 +101,7 @@ class FileWriter(ResponseWriter):
 
     async def _send_pieces(self, exchange: ServerRequest, fd: int, offset: int, end: int, framing: Writing) -> None:
         if framing is _W_CHUNKED:
-            self._out.append(b"%x\r\n" % (end - offset))
+            self._out += (b"%x\r\n" % (end - offset),)
         self._flush()
         by_kernel = framing is not _W_RAW and self.stream.sends_files()
         try:

@@ -172,7 +172,7 @@ class ObservedConnection(HTTP1ServerConnection):
             self._first = data
         if self._corked:
             if not out and len(data) <= CORKED_SIZE:
-                out.append(data)
+                self._out = (data,)
                 return self._done
         elif not out:
             self._sent += len(data)
@@ -188,7 +188,7 @@ class ObservedConnection(HTTP1ServerConnection):
         # Inlined: ResponseWriter._flush.
         out = self._out
         if out:
-            self._out = []
+            self._out = ()
             data = out[0] if len(out) == 1 else b"".join(out)
             self._sent += len(data)
             self.stream.send(data)

@@ -107,7 +107,7 @@ class RequestBodyReader(FileWriter):
             self._head_request = request
             self._check_claim()
             if tail.expect_continue and nothing_yet:
-                self._out.append(serializer.CONTINUE)
+                self._out += (serializer.CONTINUE,)
             return
         self._expecting = tail.expect_continue and nothing_yet
         self._writing = _W_HEAD

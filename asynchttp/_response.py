@@ -122,7 +122,8 @@ class ResponseWriter:
         self._exchange: ServerRequest | None = None
         self._keep_alive = True
         self._close_callback: Callable[[], Any] | None = None
-        self._out: list[bytes] = []
+        # What is collected. Not a list: an empty one for each idle connection is dear.
+        self._out: tuple[bytes, ...] = ()
         self._corked = False
         # _out is sent when this turn of the loop ends.
         self._flushing = False
@@ -140,7 +141,7 @@ class ResponseWriter:
         # The request that was answered by 101, until its handler takes the stream.
         self._upgrading: ServerRequest | None = None
         # Invariant: empty unless the kernel hasn't taken everything.
-        self._write_waiters: list[asyncio.Future[None]] | tuple[()] = ()  # an empty list for each idle one is dear
+        self._write_waiters: list[asyncio.Future[None]] | tuple[()] = ()
         # Octets of body that went out since a writer was told to wait.
         self._unbroken = 0
         # Trailers of a response that was finished while a file of it is being sent.
@@ -170,12 +171,12 @@ class ResponseWriter:
         """Send octets, or collect them while corked."""
         # HOT: once per response.
         if self._corked:
-            self._out.append(data)
+            self._out += (data,)
             if len(data) <= CORKED_SIZE and len(self._out) < _CORKED_PIECES:
                 return self._done
             self._flush()
         elif self._out:
-            self._out.append(data)
+            self._out += (data,)
             self._flush()
         else:
             self.stream.send(data)
@@ -191,7 +192,7 @@ class ResponseWriter:
         now = _now()
         quick = now - self._last_piece < _QUICK or now - exchange._start_time < _QUICK
         self._last_piece = now
-        self._out.append(data)
+        self._out += (data,)
         if quick and len(self._out) < _CORKED_PIECES:
             if not self._corked:
                 self._flush_soon()
@@ -227,7 +228,7 @@ class ResponseWriter:
     def _flush(self) -> None:
         out = self._out
         if out:
-            self._out = []
+            self._out = ()
             self.stream.send(out[0] if len(out) == 1 else b"".join(out))
 
     def _flush_later(self) -> None:
@@ -427,7 +428,7 @@ class ResponseWriter:
         head += b"\r\n"
         if body:
             return self._put_piece(exchange, head + self._framed(exchange, body))
-        self._out.append(head)
+        self._out += (head,)
         if not self._corked:
             self._flush_soon()
         return self._done
@@ -466,7 +467,7 @@ class ResponseWriter:
             ):
                 self._raw = None
                 if self._corked:
-                    self._out.append(data)
+                    self._out += (data,)
                     return self._done
                 return self._put(data)
             # A server that is made without keep-alive leaves the head as it is; one that ends tells its client.
@@ -502,7 +503,7 @@ class ResponseWriter:
             and 0 <= told.body_length <= CORKED_SIZE - end
             and serializer.may_have_body("GET", told.status)
         ):
-            self._raw_memo_octets = data[:end]
+            self._raw_memo_octets = _shared(data[:end])
             self._raw_memo_end = end
             self._raw_memo_size = end + told.body_length
 
@@ -652,7 +653,7 @@ class ResponseWriter:
 
     def _apologize(self, exchange: ServerRequest, status: int, message: str) -> None:
         """Answer in the place of a handler that can't."""
-        self._out.append(serializer.error_response(status, message, self._sweep.date_line, exchange.method or ""))
+        self._out += (serializer.error_response(status, message, self._sweep.date_line, exchange.method or ""),)
         self._keep_alive = False
         self._finished(exchange)
 
@@ -683,6 +684,17 @@ class ResponseWriter:
         callback, self._close_callback = self._close_callback, None
         if callback is not None:
             self.stream.io_loop.add_callback(callback)
+
+
+_last_head = b""
+
+
+def _shared(head: bytes) -> bytes:
+    """The same octets; those that another connection keeps already, if they are equal to the last ones."""
+    global _last_head
+    if head != _last_head:
+        _last_head = head
+    return _last_head
 
 
 def _ordinary_head(fields: Sequence[tuple[bytes, bytes]], status: int, size: int) -> _OctetsHead:

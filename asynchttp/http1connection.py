@@ -447,7 +447,7 @@ class HTTP1ServerConnection(WatchedConnection):
         # Forgotten, or the two would keep each other: _claim knows what it means.
         exchange, self._exchange = self._exchange, None
         self._drop_input()
-        self._out = []
+        self._out = ()
         self._drop_body()
         self._drop_receiver(exchange)
         self._sweep.discard(self)
@@ -522,7 +522,7 @@ class HTTP1ServerConnection(WatchedConnection):
         request = self._exchange or self._head_request
         method = request.method or "" if request is not None else head[:5].decode("latin-1").partition(" ")[0]
         if self._exchange is None or self._writing is _W_HEAD:  # else the handler is answering already: cut it
-            self._out.append(serializer.error_response(error.status, error.public, self._sweep.date_line, method))
+            self._out += (serializer.error_response(error.status, error.public, self._sweep.date_line, method),)
         if self._exchange is not None:
             self._seal(self._exchange)
         self._drop_body()
