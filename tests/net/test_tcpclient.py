@@ -264,10 +264,14 @@ class TestSeveralAddresses:
         self, server: Server, hole: Callable[[str], tuple[str, int]]
     ) -> None:
         client = TCPClient(Knows(("::1", free_port("::1")), ("127.0.0.1", server.port), hole("::1")))
-        started = asyncio.get_running_loop().time()
-        stream = await client.connect("three", 80)
-        assert asyncio.get_running_loop().time() - started < 0.25
-        stream.close()
+        durations = []
+        for _ in range(5):
+            started = asyncio.get_running_loop().time()
+            stream = await client.connect("three", 80)
+            durations.append(asyncio.get_running_loop().time() - started)
+            stream.close()
+        # Never so soon if it waited; a busy machine may be late, but not each time.
+        assert min(durations) < 0.25
 
     async def test_one_family_is_tried_one_after_the_other(
         self, server: Server, hole: Callable[[str], tuple[str, int]]
