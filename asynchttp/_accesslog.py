@@ -3,8 +3,9 @@
 How this works
 ==============
 A format is text with *atoms*, named as gunicorn and Apache name them: ``%(h)s %(t)s "%(r)s" %(s)s %(D)s``. What of it
-depends only on the fields of a request is filled in once for all requests whose fields are equal (one :class:`Tail`
-serves them); what is left are a few values between pieces of text.
+depends only on the fields of a request is filled in once for all requests of a connection whose fields are equal (one
+:class:`Tail` serves them), what depends on the request line once for those in a row that are equal altogether. What is
+left are a few values between pieces of text.
 
 Nothing that a peer sent reaches the log as it is: control characters, ``"`` and ``\\`` are escaped, in JSON as JSON
 wants it. So no peer can begin a line of its own or end a quoted value.
@@ -24,8 +25,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from asynchttp._h1 import head as h1_head
-from asynchttp._loghandlers import takes_lines
-from asynchttp._observed import Observer, Outcome
+from asynchttp._loghandlers import MANY, LineHandler, takes_lines
+from asynchttp._observed import Outcome, PartsObserver
 from asynchttp.log import access_log
 
 __all__ = ["FORMATS", "AccessLog"]
@@ -81,17 +82,21 @@ class _Clock:
     """
 
     def __init__(self, precision: int) -> None:
-        self.precision = precision
-        #: since the epoch
-        self.moment = -1
+        self._precision = precision
+        # The present moment: seconds since the epoch.
+        self.begin = 0.0
+        self.end = 0.0
         self.common = ""
         self.iso = ""
         self._second = -1
         self._iso_second = ""
 
-    def renew(self, moment: int) -> None:
-        self.moment = moment
-        second, fraction = divmod(moment, self.precision)
+    def renew(self, now: float) -> None:
+        precision = self._precision
+        moment = int(now * precision)
+        self.begin = moment / precision
+        self.end = (moment + 1) / precision
+        second, fraction = divmod(moment, precision)
         if second != self._second:
             self._second = second
             local = time.localtime(second)
@@ -102,58 +107,61 @@ class _Clock:
 
 
 #: What the atoms are that aren't a matter of the fields only, as expressions of what :data:`_FUNCTION` knows. These are
-#: texts, of which none has anything to escape:
-_TEXTS: Final = {
+#: texts, of which none has anything to escape, and a matter of the request:
+_REQUEST_TEXTS: Final = {
     "h": "context.remote_ip if not context.believes_proxies else request.remote_ip",
-    "t": "clock.common",
-    "iso": "clock.iso",
     "r": "f'{request.method} {target} HTTP/1.{tail.minor}'",
     "m": "request.method",
     "uri": "target",
     "U": "target.partition('?')[0] if '?' in target else target",
-    "p": "f'<{getpid()}>'",
 }
-#: And these are anything, as it has to stand.
+#: And this as it has to stand.
+_REQUEST_VALUES: Final = {"q": "value(request.target.decode().partition('?')[2] or None) if '?' in target else nothing"}
+#: The same for what isn't the request's.
+_TEXTS: Final = {"t": "clock.common", "iso": "clock.iso", "p": "f'<{getpid()}>'"}
 _VALUES: Final = {
-    "q": "value(request.target.decode().partition('?')[2] or None) if '?' in target else nothing",
     "s": "status or nothing",
     # outcome.body_bytes_sent, inlined
-    "b": "bytes_sent - end if bytes_sent > (end := first.find(b'\\r\\n\\r\\n') + 4) >= 4 else nothing",
-    "B": "bytes_sent - end if bytes_sent > (end := first.find(b'\\r\\n\\r\\n') + 4) >= 4 else 0",
+    "b": "bytes_sent - head_size if bytes_sent > head_size >= 4 else nothing",
+    "B": "bytes_sent - head_size if bytes_sent > head_size >= 4 else 0",
     "B+": "bytes_sent",
-    "T": "int(seconds(outcome))",
-    "M": "int(seconds(outcome) * 1000)",
-    "D": "int(seconds(outcome) * 1000000)",
+    "T": "int(seconds(duration))",
+    "M": "int(seconds(duration) * 1000)",
+    "D": "int(seconds(duration) * 1000000)",
     "L": "f'{duration if duration > 0.0 else 0.0:.6f}'",
-    "ms": "f'{seconds(outcome) * 1000:.2f}'",
+    "ms": "f'{seconds(duration) * 1000:.2f}'",
     "reason": "value(reason.code) if reason is not None else nothing",
 }
+_ALL_TEXTS: Final = _REQUEST_TEXTS | _TEXTS
+_EXPRESSIONS: Final = _ALL_TEXTS | _REQUEST_VALUES | _VALUES
 #: Those that are something else without a request.
 _WITHOUT_REQUEST: Final = {
     "h": "value(context.remote_ip)",
-    "r": "value(received_line(outcome))",
+    "r": "value(received_line(received))",
     **dict.fromkeys(("m", "uri", "U", "q"), "nothing"),
 }
-#: The function of a format. In one piece, because calls of functions for its parts would cost more than all the rest:
-#: 3,000 instructions instead of 9,000 for ``combined``.
+#: The function of a format. In one piece, because calls of functions for its parts would cost more than all the rest.
 _FUNCTION: Final = """
-def line(outcome):
+def line(request, status, bytes_sent, duration, reason, first, head_size):
     # HOT: once per request.
-    connection, request, status, bytes_sent, ended_at, duration, reason, first, received = outcome
-    moment = int(ended_at * precision)
-    if moment != clock.moment:
-        clock.renew(moment)
+    memo = request.tail.memo
+    if memo is None or memo[0] is not this or memo[1] != request.target or memo[2] != request.method:
+        memo = renew(request, memo)
+    PARTS = memo[3]
+    OUTCOME_VALUES
+    return f"LINE"
+
+
+def line_without(outcome):
+    # Without a request.
+    connection, request, status, bytes_sent, ended_at, duration, reason, first, received, head_size = outcome
     context = connection.context
-    if request is None:
-        return write(segments_of(None), (VALUES_WITHOUT))
-    tail = request.tail
-    try:
-        owner, segments = tail.memo
-    except AttributeError:
-        owner = None
-    if owner is not this:
-        segments = segments_of(tail)
-        tail.memo = (this, segments)
+    return write(segments_of(None), (VALUES_WITHOUT))
+
+
+def renew(request, memo):
+    tail, context = request.tail, request.engine.context
+    segments = segments_of(tail) if memo is None or memo[0] is not this else memo[4]
     SEGMENTS = segments
     target = request.target
     # The grammar lets only visible ASCII pass, so there are two characters to look for; what they become is the same
@@ -161,12 +169,12 @@ def line(outcome):
     if 0x22 in target or 0x5C in target:
         target = target.replace(b"\\\\", b"\\\\\\\\").replace(b'"', b'\\\\"')
     target = target.decode()
-    ASSIGNMENTS
-    return f"LINE"
+    REQUEST_VALUES
+    tail.memo = this, request.target, request.method, (MADE_PARTS), segments
+    return tail.memo
 """
 
 Value = Callable[[str | None], str]
-_Values = Callable[..., tuple[Any, ...]]
 
 
 class _Format:
@@ -183,7 +191,7 @@ class _Format:
         self._value = value
         # "-", or "null"
         self._nothing = value(None)
-        clock = _Clock(1000 if "%(iso)s" in text else 1)
+        self.clock = _Clock(1000 if "%(iso)s" in text else 1)
         # Atoms that depend on the fields of a request only.
         self._of_fields: dict[str, Callable[[h1_head.Tail], str]] = {
             "f": self._field("referer"),
@@ -200,8 +208,7 @@ class _Format:
             "write": _write,
             "value": value,
             "nothing": self._nothing,
-            "clock": clock,
-            "precision": float(clock.precision),
+            "clock": self.clock,
             "seconds": _seconds,
             "getpid": os.getpid,
             "received_line": _received_line,
@@ -211,38 +218,53 @@ class _Format:
         # (literal text, atom) in turn; the last atom is "".
         pieces = _ATOM.split(text)
         self._pieces = [*zip(pieces[::2], [*pieces[1::2], ""], strict=True)]
-        values: list[str] = []
         values_without: list[str] = []
+        # Assignments of what is the request's, of what isn't; and pieces of f-strings, joined by what isn't.
+        of_request: list[str] = []
+        of_outcome: list[str] = []
+        parts = ["{segment_0}"]
+        line = ["{part_0}"]
         for literal, name in self._pieces:
             if "%" in literal.replace("%%", ""):
                 raise ValueError(f"a % that begins no %(atom)s in an access log format: {literal!r}")
             if match := _RESPONSE_FIELD.fullmatch(name):
                 function = f"field_{len(known)}"
                 known[function] = self._response_field(match[1].lower())
-                expression = expression_without = f"{function}(outcome)"
-            elif name in _TEXTS or name in _VALUES:
-                expression = _VALUES[name] if name in _VALUES else _TEXTS[name]
+                expression = expression_without = f"{function}(first, head_size)"
+            elif name in _EXPRESSIONS:
+                expression = _EXPRESSIONS[name]
                 expression_without = _WITHOUT_REQUEST.get(
-                    name, f"quoted({expression})" if name in _TEXTS else expression
+                    name, f"quoted({expression})" if name in _ALL_TEXTS else expression
                 )
             else:
                 if name and name not in self._of_fields:
                     self._of_fields[name] = self._other(name)
                 continue
-            values.append(expression)
             values_without.append(f"{expression_without}, ")
+            number = len(values_without)
+            if name in _REQUEST_TEXTS or name in _REQUEST_VALUES:
+                of_request.append(f"value_{number} = {expression}")
+                parts[-1] += f"{{value_{number}}}{{segment_{number}}}"
+            else:
+                of_outcome.append(f"value_{number} = {expression}")
+                line.append(f"{{value_{number}}}{{part_{len(parts)}}}")
+                parts.append(f"{{segment_{number}}}")
         known["quoted"] = f"{self._quote}{{}}{self._quote}".format
         # Only what stands in the tables above becomes code, nothing of the format's own text.
-        count = range(len(values))
         source = (
             _FUNCTION.replace("VALUES_WITHOUT", "".join(values_without))
-            .replace("SEGMENTS", "".join(f"segment_{number}, " for number in range(len(values) + 1)))
-            .replace("ASSIGNMENTS", "; ".join(f"value_{number} = {values[number]}" for number in count) or "pass")
-            .replace("LINE", "".join(f"{{segment_{n}}}{{value_{n}}}" for n in count) + f"{{segment_{len(values)}}}")
+            .replace("SEGMENTS", "".join(f"segment_{number}, " for number in range(len(values_without) + 1)))
+            .replace("REQUEST_VALUES", "; ".join(of_request) or "pass")
+            .replace("OUTCOME_VALUES", "; ".join(of_outcome) or "pass")
+            .replace("MADE_PARTS", "".join(f'f"{part}", ' for part in parts))
+            .replace("PARTS", "".join(f"part_{number}, " for number in range(len(parts))))
+            .replace("LINE", "".join(line))
         )
         exec(source, known)
-        #: makes the line of an outcome
-        self.line: Callable[[Outcome], str] = known["line"]
+        #: makes the line of a request, at the time of :attr:`clock`
+        self.line: Callable[..., str] = known["line"]
+        #: makes that of an outcome without a request
+        self.line_without: Callable[[Outcome], str] = known["line_without"]
 
     def _segments(self, tail: h1_head.Tail | None) -> tuple[str, ...]:
         """The format with all that the fields decide, cut where something else does."""
@@ -253,7 +275,7 @@ class _Format:
                 made[-1] += self._of_fields[name](tail) if tail is not None else self._nothing
             elif name:
                 # The quotes of a text stand around it; without a request it may be something else than a text.
-                quote = self._quote if name in _TEXTS and tail is not None else ""
+                quote = self._quote if name in _ALL_TEXTS and tail is not None else ""
                 made[-1] += quote
                 made.append(quote)
         return tuple(made)
@@ -272,8 +294,8 @@ class _Format:
     def _field(self, wanted: str) -> Callable[[h1_head.Tail], str]:
         return lambda tail: self._value(_field_value(tail.octets, wanted))
 
-    def _response_field(self, wanted: str) -> Callable[[Outcome], str]:
-        return lambda outcome: self._value(_field_value(outcome.head, wanted))
+    def _response_field(self, wanted: str) -> Callable[[bytes, int], str]:
+        return lambda first, head_size: self._value(_field_value(first[:head_size], wanted))
 
     def _user(self, tail: h1_head.Tail) -> str:
         """The name of Basic authentication (RFC 7617); never the password."""
@@ -298,17 +320,17 @@ def _field_value(octets: bytes, wanted: str) -> str | None:
     return ",".join(values) or None
 
 
-def _received_line(outcome: Outcome) -> str | None:
+def _received_line(received: bytes) -> str | None:
     """The first line of what was no request."""
-    line = outcome.received.lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
+    line = received.lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
     return line.decode("latin-1") or None
 
 
-def _seconds(outcome: Outcome) -> float:
-    return max(0.0, outcome.duration)  # a clock that was set back
+def _seconds(duration: float) -> float:
+    return max(0.0, duration)  # a clock that was set back
 
 
-class AccessLog(Observer):
+class AccessLog(PartsObserver):
     """Writes one record per request to the logger ``asynchttp.access``.
 
     Args:
@@ -341,38 +363,64 @@ class AccessLog(Observer):
     )
 
     def __init__(self, format: str = "combined", logger: logging.Logger = access_log) -> None:
-        #: makes the line of an :class:`Outcome`
-        self.line = _Format(FORMATS.get(format, format), json_value if format == "json" else plain_value).line
+        self._format = _Format(FORMATS.get(format, format), json_value if format == "json" else plain_value)
+        # Kept here, for on_parts().
+        self._clock = self._format.clock
+        self._line = self._format.line
         self._logger = logger
         self._by_status = format == "tornado"
-        # Who takes lines without a record, and until when that holds: see on_end.
-        self._writer: Any = None
-        self._looked_at = float("-inf")
+        # Who takes lines without a record, and the handlers that there were when that was found out.
+        self._writer: LineHandler | None = None
+        self._handlers: list[logging.Handler] = []
 
-    def on_end(self, outcome: Outcome) -> None:
+    def on_parts(
+        self,
+        connection: Any,
+        request: Any,
+        status: int | None,
+        bytes_sent: int,
+        ended_at: float,
+        duration: float,
+        reason: Any,
+        first: bytes,
+        received: bytes,
+        head_size: int,
+    ) -> None:
         # HOT: once per request.
         # Inlined: what logger.handle(record) comes to when nobody but a handler of ours gets the record, which only
         # wants the line: a fifth of the time. test_line_is_the_same_with_and_without_a_record keeps the two together.
-        # Whether it is so, is looked at once a second.
-        age = outcome.ended_at - self._looked_at
-        if age >= 1.0 or age < 0.0:
-            self._look(outcome.ended_at)
-        if self._writer is not None:
-            self._writer(self.line(outcome))
+        # Whether it is so, is looked at when the time of the log changes, and when there is another handler.
+        clock, writer = self._clock, self._writer
+        if not clock.begin <= ended_at < clock.end or self._logger.handlers != self._handlers:
+            clock.renew(ended_at)
+            writer = self._writer = self._look()
+            if writer is not None and writer.lines:
+                writer.gather()  # who should have written them may be gone
+        if writer is not None and request is not None:
+            # Inlined: writer.write_line.
+            lines = writer.lines
+            lines.append(self._line(request, status, bytes_sent, duration, reason, first, head_size))
+            count = len(lines)
+            if count == 1 or count >= MANY:
+                writer.gather()
             return
-        level = self._level(outcome.status or 0) if self._by_status else logging.INFO
+        level = self._level(status or 0) if self._by_status else logging.INFO
         if self._logger.isEnabledFor(level):
-            self._log(level, outcome)
+            self._log(
+                level,
+                Outcome(
+                    connection, request, status, bytes_sent, ended_at, duration, reason, first, received, head_size
+                ),
+            )
 
-    def _look(self, now: float) -> None:
-        """Find out whether the only thing to happen to a record is that a handler of ours writes its message."""
-        self._looked_at = now
+    def _look(self) -> LineHandler | None:
+        """The handler of ours to whose lines comes all that happens to a record: it writes its message."""
         logger = self._logger
-        alone = len(logger.handlers) == 1 and not logger.propagate and not logger.filters and not logger.disabled
-        if alone and logger.isEnabledFor(logging.INFO) and takes_lines(logger.handlers[0], logging.INFO):
-            self._writer = logger.handlers[0].write_line  # type: ignore[attr-defined]  # takes_lines() says so
-        else:
-            self._writer = None
+        handlers = self._handlers = [*logger.handlers]
+        alone = len(handlers) == 1 and not logger.propagate and not logger.filters and not logger.disabled
+        if alone and logger.isEnabledFor(logging.INFO):
+            return takes_lines(handlers[0], logging.INFO)
+        return None
 
     @staticmethod
     def _level(status: int) -> int:
@@ -388,7 +436,7 @@ class AccessLog(Observer):
             "uri": None if request is None else request.uri,
             "version": None if request is None else request.version,
             "status": outcome.status,
-            "duration": _seconds(outcome),
+            "duration": _seconds(outcome.duration),
             "bytes_sent": outcome.bytes_sent,
             "body_bytes_sent": outcome.body_bytes_sent,
             "reason": None if outcome.reason is None else outcome.reason.code,
@@ -396,3 +444,11 @@ class AccessLog(Observer):
         line = self.line(outcome)
         logger = self._logger
         logger.handle(logger.makeRecord(logger.name, level, __file__, 0, line, (), None, "on_end", attributes))
+
+    def line(self, outcome: Outcome) -> str:
+        """What is written of ``outcome``."""
+        self._clock.renew(outcome.ended_at)
+        if outcome.request is None:
+            return self._format.line_without(outcome)
+        _, request, status, bytes_sent, _, duration, reason, first, _, head_size = outcome
+        return self._line(request, status, bytes_sent, duration, reason, first, head_size)

@@ -13,7 +13,7 @@ import bisect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
-from asynchttp._observed import Observer, Outcome
+from asynchttp._observed import PartsObserver
 
 __all__ = ["DURATIONS", "Crew", "Figures", "Publisher", "Stats", "add_up"]
 
@@ -57,7 +57,7 @@ def add_up(published: Iterable[Mapping[str, Any]], departed: Mapping[str, float]
     return Figures(counters, gauges)
 
 
-class Stats(Observer):
+class Stats(PartsObserver):
     """Counts requests: the figures that cost something for each of them."""
 
     def __init__(self) -> None:
@@ -67,22 +67,32 @@ class Stats(Observer):
         self._seconds = 0.0
         self._by_duration = [0] * (len(DURATIONS) + 1)
 
-    def on_end(self, outcome: Outcome) -> None:
+    def on_parts(
+        self,
+        connection: Any,
+        request: Any,
+        status: int | None,
+        bytes_sent: int,
+        ended_at: float,
+        duration: float,
+        reason: object,
+        first: bytes,
+        received: bytes,
+        head_size: int,
+    ) -> None:
         # HOT: once per request.
-        self._by_status[(outcome.status or 0) // 100] += 1
-        self._sent += outcome.bytes_sent
-        duration = outcome.duration
+        self._by_status[(status or 0) // 100] += 1
+        self._sent += bytes_sent
         self._seconds += duration
         self._by_duration[bisect.bisect_left(DURATIONS, duration)] += 1
-        request = outcome.request
         if request is None:
-            self._received += len(outcome.received)
+            self._received += len(received)
         else:
             # " " and " HTTP/1." are 9 octets.
             tail = request.tail
             self._received += len(request.method or "") + len(request.target) + 9 + len(tail.octets)
             if tail.body_length:
-                self._received += len(request.body) or outcome.connection._body_size
+                self._received += len(request.body) or connection._body_size
 
     def counters(self) -> dict[str, float]:
         counters: dict[str, float] = {

@@ -30,9 +30,13 @@ from asynchttp._response import CORKED_SIZE
 from asynchttp.http1connection import HTTP1ServerConnection
 from asynchttp.log import app_log
 
-__all__ = ["ObservedConnection", "Observer", "Observers", "Outcome"]
+__all__ = ["ObservedConnection", "Observer", "Observers", "Outcome", "PartsObserver"]
 
-_W_RAW: Final = Writing.RAW
+_R_HEAD, _R_DONE = Reading.HEAD, Reading.DONE
+_W_IDLE, _W_RAW = Writing.IDLE, Writing.RAW
+
+#: Octets of the beginning of a response that are remembered.
+_MEMO_SIZE: Final = 1024
 
 
 class Outcome(NamedTuple):
@@ -56,17 +60,18 @@ class Outcome(NamedTuple):
     first: bytes
     #: without a request: the first octets of what came instead, at most 256; else ``b""``
     received: bytes
+    #: octets of the response's head, through its empty line, within :attr:`first`; less than 4: it isn't all there
+    head_size: int
 
     @property
     def head(self) -> bytes:
         """The head of the final response, through its empty line; ``b""`` when it isn't known."""
-        return self.first[: self.first.find(b"\r\n\r\n") + 4]
+        return self.first[: self.head_size] if self.head_size >= 4 else b""
 
     @property
     def body_bytes_sent(self) -> int:
         """:attr:`bytes_sent` without the head."""
-        end = self.first.find(b"\r\n\r\n") + 4
-        return self.bytes_sent - end if self.bytes_sent > end >= 4 else 0
+        return self.bytes_sent - self.head_size if self.bytes_sent > self.head_size >= 4 else 0
 
     @property
     def remote_ip(self) -> str:
@@ -93,6 +98,29 @@ class Observer:
         """A connection ended, or was handed over to its handler."""
 
 
+class PartsObserver(Observer):
+    """An observer that does without the object: it is told what an :class:`Outcome` is made of."""
+
+    def on_end(self, outcome: Outcome) -> None:
+        self.on_parts(*outcome)
+
+    def on_parts(
+        self,
+        connection: HTTP1ServerConnection,
+        request: ServerRequest | None,
+        status: int | None,
+        bytes_sent: int,
+        ended_at: float,
+        duration: float,
+        reason: Reason | None,
+        first: bytes,
+        received: bytes,
+        head_size: int,
+    ) -> None:
+        """:meth:`on_end`.  Isn't called where a subclass has an ``on_end`` of its own."""
+        raise NotImplementedError
+
+
 class Observers:
     """The observers of a server, with what each wants to know."""
 
@@ -100,7 +128,12 @@ class Observers:
         self.starts: list[Callable[[HTTP1ServerConnection], object]] = []
         self.heads: list[Callable[[ServerRequest], object]] = []
         self.ends: list[Callable[[Outcome], object]] = []
+        self.parts: list[Callable[..., object]] = []
         self.closes: list[Callable[[HTTP1ServerConnection], object]] = []
+        # The first octets of a response, and what look_at() said of them: the next response may be alike.
+        self.first = b""
+        self.status: int | None = None
+        self.head_size = 0
         for observer in observers:
             self.add(observer)
 
@@ -116,13 +149,23 @@ class Observers:
             call = getattr(observer, name, None)
             if callable(call):
                 found = True
-                if getattr(call, "__func__", None) is not getattr(Observer, name):
+                function = getattr(call, "__func__", None)
+                if function is PartsObserver.on_end:
+                    self.parts.append(observer.on_parts)
+                elif function is not getattr(Observer, name):
                     calls.append(call)
         if not found:
             raise TypeError(f"not an observer: {observer!r}")
 
     def __bool__(self) -> bool:
-        return bool(self.starts or self.heads or self.ends or self.closes)
+        return bool(self.starts or self.heads or self.ends or self.parts or self.closes)
+
+    def look_at(self, first: bytes) -> None:
+        """Find :attr:`status` and :attr:`head_size` of a response that begins with ``first``."""
+        self.first = first if len(first) <= _MEMO_SIZE else b"\0"
+        digits = first[9:12]
+        self.status = int(digits) if digits.isdigit() else None
+        self.head_size = first.find(b"\r\n\r\n") + 4
 
     def announcing(self, style: Style) -> Style:
         """``style`` with word to the observers at the head of each request; itself if nobody wants it."""
@@ -219,6 +262,16 @@ class ObservedConnection(HTTP1ServerConnection):
 
     def _finished(self, exchange: ServerRequest) -> None:
         # HOT: once per response.
+        # Inlined: ResponseWriter._finished, as far as that has inlined _restart.
+        if self._corked and self._reading is _R_DONE and self._keep_alive and self._first and self._raw is None:
+            now = exchange._finish_time = _now()
+            self._exchange = None
+            self._close_callback = None
+            self._writing = _W_IDLE
+            self._reading = _R_HEAD
+            self._since = self._sweep.now
+            self._tell_end(exchange, now, None)
+            return
         if self._first is None:
             self._take_first()
         raw = self._raw if self._writing is _W_RAW else None
@@ -265,23 +318,27 @@ class ObservedConnection(HTTP1ServerConnection):
         # HOT: once per response.
         first = self._first or b""
         self._first = None
-        digits = first[9:12]
+        observers = self.observers
+        if first != observers.first:
+            observers.look_at(first)
+        status = observers.status
         if raw is not None and raw.status:  # the head may have come in pieces, or behind an interim one
-            status: int | None = raw.status
-        else:
-            status = int(digits) if digits.isdigit() else None
+            status = raw.status
         total = self._sent
         out = self._out
         if out:
             total += len(out[0]) if len(out) == 1 else sum(map(len, out))
         size = total - self._told
         self._told = total
-        outcome = _new(Outcome, (self, request, status, size, now, now - request._start_time, self._reason, first, b""))
-        for on_end in self.observers.ends:
+        duration, head_size = now - request._start_time, observers.head_size
+        for on_parts in observers.parts:
             try:
-                on_end(outcome)
+                on_parts(self, request, status, size, now, duration, self._reason, first, b"", head_size)
             except Exception:
-                app_log.error("Exception in observer %r", on_end, exc_info=True)
+                app_log.error("Exception in observer %r", on_parts, exc_info=True)
+        if observers.ends:
+            outcome = Outcome(self, request, status, size, now, duration, self._reason, first, b"", head_size)
+            tell(observers.ends, outcome)
 
     def _tell_end_without(self, request: ServerRequest | None, status: int | None, head: bytes, waited: float) -> None:
         """Of a request whose handler wasn't started."""
@@ -290,12 +347,16 @@ class ObservedConnection(HTTP1ServerConnection):
         size = max(0, total - self._told)
         self._told = total
         duration = now - request._start_time if request is not None else max(0.0, waited)
-        outcome = Outcome(self, request, status, size, now, duration, self._reason, b"", head)
+        outcome = Outcome(self, request, status, size, now, duration, self._reason, b"", head, 0)
+        for on_parts in self.observers.parts:
+            try:
+                on_parts(*outcome)
+            except Exception:
+                app_log.error("Exception in observer %r", on_parts, exc_info=True)
         tell(self.observers.ends, outcome)
 
 
-# Outcome(...) without a frame of Python.
-_new = tuple.__new__
+_now = time.time
 # Looked up here they cost a third of what super() does.
 _put = HTTP1ServerConnection._put
 _finished = HTTP1ServerConnection._finished

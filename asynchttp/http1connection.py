@@ -36,7 +36,7 @@ another target: request line, is it the tail before?     +6.2
 other fields, and few: ``parse_tail``                   +11.3
 the task of a coroutine, from Python 3.12 on            +10.7
 the same on 3.11, with a turn of the loop               +34
-an access log                                            +22
+an access log                                           +10.7
 ======================================================  =====
 
 What must never happen: an octet of one exchange in the response of another; a handler run for a request that wasn't

@@ -22,10 +22,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from asynchttp.httpserver import HTTPServer
+from asynchttp.httpserver import AccessLog, HTTPServer
 from asynchttp.ioloop import IOLoop
 from asynchttp.iostream import IOStream, StreamClosedError
-from asynchttp.log import access_log
 from bench.http_scenarios import ROWS
 from bench.servers._site import BODY
 from bench.servers.asynchttp_http import HELLO, callback, coroutine, coroutine_bytes, respond
@@ -34,6 +33,10 @@ _REQUEST: Final = ROWS["hello"].request
 _BROWSER: Final = ROWS["browser"].request
 _LINE: Final = b"x" * 1023 + b"\n"
 _PEER: Final = ("127.0.0.1", 50000)
+
+#: The access log's own: nobody else finds it, and adds a handler.
+LOG: Final = logging.Logger("bench", logging.INFO)
+LOG.propagate = False
 
 
 class MemoryTransport(asyncio.Transport):
@@ -192,14 +195,11 @@ def _logged(player: Player) -> object:
 
     nowhere = player.resources.enter_context(open(os.devnull, "w"))  # noqa: SIM115 (closed by close())
     handler = AccessStreamHandler(nowhere)
-    access_log.addHandler(handler)
+    LOG.addHandler(handler)
     player.resources.callback(handler.close)
     player.resources.callback(handler.flush)
-    player.resources.callback(access_log.removeHandler, handler)
-    player.resources.callback(setattr, access_log, "propagate", access_log.propagate)
-    access_log.propagate = False
-    access_log.setLevel(logging.INFO)
-    return _http(respond, access_log="combined")(player)
+    player.resources.callback(LOG.removeHandler, handler)
+    return _http(respond, observers=[AccessLog("combined", LOG)])(player)
 
 
 def _application(player: Player) -> object:

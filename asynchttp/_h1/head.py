@@ -40,9 +40,6 @@ class Tail:
 
     __slots__ = ("body_length", "expect_continue", "host", "keep_alive", "memo", "minor", "octets", "template")
 
-    #: what somebody made of the fields, with who it was; not set before
-    memo: "tuple[object, tuple[str, ...]]"
-
     def __init__(
         self, octets: bytes, minor: int, host: str, body_length: int, keep_alive: bool, expect_continue: bool
     ) -> None:
@@ -59,6 +56,8 @@ class Tail:
         #: what an application's interface made of the fields, for all requests of a connection that have them, with
         #: who it was
         self.template: tuple[object, Any] | None = None
+        #: what an access log made of the last request that had them, with who it was and which request
+        self.memo: tuple[Any, ...] | None = None
 
     def lowered_fields(self) -> "tuple[tuple[bytes, bytes], ...]":
         """The fields as octets: names in lower case, values without the space around them."""

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import asynchttp
-from asynchttp.log import access_log
 from bench import scripts
 from bench.scripts import MemoryLoop, MemoryTransport, Player
 from tests.budget.bounds import SCRIPTS, Cost
@@ -130,5 +129,5 @@ def test_blocks_of_memory(player: Player, name: str, monkeypatch: pytest.MonkeyP
 
 
 def flush_logs() -> None:
-    for handler in access_log.handlers:
+    for handler in scripts.LOG.handlers:
         handler.flush()

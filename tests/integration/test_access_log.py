@@ -14,7 +14,8 @@ import pytest
 from asynchttp._loghandlers import AccessFileHandler, AccessStreamHandler
 from asynchttp.httpserver import AccessLog
 from asynchttp.httputil import HTTPHeaders, ResponseStartLine
-from tests.integration.helpers import all_closed, build_request, run_server
+from tests.integration.helpers import all_closed, build_request, run_server, until
+from tests.support.processes import start_python
 from tests.support.servers import RunningServer
 
 LOGGER = logging.getLogger("asynchttp.access")
@@ -275,6 +276,61 @@ async def test_line_is_the_same_with_and_without_a_record(format: str) -> None:
 
 
 @pytest.mark.usefixtures("alone")
+async def test_line_follows_each_change_of_a_request() -> None:
+    """What is kept of the request before is that of an equal one."""
+    plain, with_json = io.StringIO(), io.StringIO()
+    LOGGER.handlers[:] = [AccessStreamHandler(plain)]
+    other = logging.getLogger("asynchttp.test_other")
+    other.propagate = False
+    other.setLevel(logging.INFO)
+    other.handlers[:] = [AccessStreamHandler(with_json)]
+    observers = [AccessLog("json", other)]
+    requests = [
+        ("GET", "/a", "one", 200, 3),
+        ("GET", "/a", "one", 200, 3),
+        ("GET", "/b?c", "one", 200, 3),
+        ("HEAD", "/b?c", "one", 200, 0),
+        ("GET", "/b?c", "two", 200, 3),
+        ("GET", "/chunks", "two", 202, 13),
+        ("GET", "/chunks", "two", 202, 13),
+        ("GET", "/a", "two", 200, 3),
+    ]
+    for one_by_one in (False, True):
+        async with (
+            run_server(answer, access_log="%(m)s %(uri)s %(a)s %(s)s %(B)s", observers=observers) as running,
+            await running.connect() as client,
+        ):
+            octets = [build_request(target, f"User-Agent: {agent}", method=m) for m, target, agent, _, _ in requests]
+            if not one_by_one:
+                await client.send(b"".join(octets))
+            for (method, *_), each in zip(requests, octets, strict=True):
+                if one_by_one:
+                    await client.send(each)
+                await client.read_response(method)
+    for handler in (LOGGER.handlers[0], other.handlers[0]):
+        handler.flush()
+    assert plain.getvalue().splitlines() == [" ".join(map(str, request)) for request in requests] * 2
+    told = [json.loads(line) for line in with_json.getvalue().splitlines()]
+    names = ("http.request.method", "url.path", "user_agent.original", "http.response.status_code")
+    assert [tuple(line[name] for name in names) for line in told] == [
+        (method, target.partition("?")[0], agent, status) for method, target, agent, status, _ in requests
+    ] * 2
+
+
+@pytest.mark.usefixtures("alone")
+async def test_handler_that_is_added_gets_the_next_record() -> None:
+    LOGGER.handlers[:] = [AccessStreamHandler(io.StringIO())]
+    added = Records()
+    async with run_server(answer, access_log="%(U)s") as running, await running.connect() as client:
+        await client.request(build_request("/before"))
+        LOGGER.addHandler(added)
+        await client.request(build_request("/behind"))
+        LOGGER.removeHandler(added)
+        await client.request(build_request("/later"))
+    assert added.lines == ["/behind"]
+
+
+@pytest.mark.usefixtures("alone")
 async def test_file_is_opened_again_after_a_rotation(tmp_path: Any) -> None:
     path = tmp_path / "access.log"
     handler = AccessFileHandler(str(path))
@@ -310,6 +366,54 @@ async def test_lines_come_soon_without_a_flush(tmp_path: Any) -> None:
                 assert await arrived == b"200\n"
     loop.remove_reader(reader)
     os.close(reader)
+
+
+async def test_lines_of_a_loop_that_has_ended_come_with_those_of_the_next() -> None:
+    handler = AccessStreamHandler(io.StringIO())
+    handler.write_line("left")  # as if its timer had gone with a loop
+    handler.lines.append("waits")
+    handler._loop = asyncio.new_event_loop()
+    handler._loop.close()
+    handler.gather()
+    await until(lambda: not handler.lines)
+    assert handler.stream.getvalue() == "left\nwaits\n"
+
+
+ENDS = {
+    "exit": "sys.exit(0)",
+    "exception": "raise ZeroDivisionError",
+    "fork": "os.waitpid(os.fork(), 0); sys.exit(0)",
+    "SIGTERM": "os.kill(os.getpid(), signal.SIGTERM); await asyncio.sleep(60)",
+    "SIGINT": "os.kill(os.getpid(), signal.SIGINT); await asyncio.sleep(60)",
+}
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+@pytest.mark.parametrize("end", ENDS)
+async def test_no_line_is_lost_or_written_twice_at_the_end(end: str, tmp_path: Any) -> None:
+    """The timer that would write them doesn't come: the process ends, or forks, before."""
+    program = f"""
+import asyncio, logging, os, signal, sys
+from asynchttp._logging import configure
+from asynchttp.httpserver import HTTPServer
+
+async def main():
+    configure(access_file={str(tmp_path / "access.log")!r})
+    server = HTTPServer(lambda request: request.respond(b""), access_log="%(U)s")
+    server.listen(0, "127.0.0.1")
+    (sock,) = server.sockets
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    reader, writer = await asyncio.open_connection(*sock.getsockname())
+    for number in range(3):
+        writer.write(b"GET /%d HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" % number)
+        await reader.readuntil(b"\\r\\n\\r\\n")
+    {ENDS[end]}
+
+asyncio.run(main())
+"""
+    with start_python("-c", program) as process:
+        process.wait()
+    assert (tmp_path / "access.log").read_text() == "/0\n/1\n/2\n"
 
 
 async def test_stream_that_takes_nothing_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
