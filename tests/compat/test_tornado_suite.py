@@ -12,8 +12,12 @@ def check(module: str, loop: str) -> None:
     """All that isn't listed as lost passes, and what is listed fails: nothing else."""
     outcome = tornado_suite.run(module, loop)
     assert outcome.crash == ""
-    unexpected = [f"{name}\n{outcome.details.get(name, '')}" for name in outcome.surprises]
-    assert not unexpected, "\n".join(unexpected)
+    if outcome.surprises:
+        # Some of Tornado's tests bet on tenths of a second. A busy machine loses that once; alone they win it.
+        again = tornado_suite.run(module, loop, tuple(name.partition(" ")[0] for name in outcome.surprises))
+        assert again.crash == ""
+        assert again.outcomes.keys() >= set(outcome.surprises)
+        assert not again.surprises, "\n".join(f"{name}\n{again.details[name]}" for name in again.surprises)
     assert outcome.revived == []
     assert outcome.lost <= outcome.outcomes.keys()
     assert outcome.count("passed") > 1

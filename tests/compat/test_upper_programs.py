@@ -192,6 +192,32 @@ async def test_removed_3(programs: Programs, http: aiohttp.ClientSession) -> Non
     assert told[3:] == ["callback failed: ZeroDivisionError"]
 
 
+async def test_connection_2(programs: Programs) -> None:
+    with programs.server("connection_2") as (process, port):
+        async with await RawClient.connect(port) as one, await RawClient.connect(port) as other:
+            request = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Real-Ip: 192.0.2.7\r\n\r\n"
+            for _ in range(2):
+                assert (await one.request(request)).body.startswith(b"192.0.2.7 by connection ")
+            assert (await other.request(request)).body.endswith(b" of 2\n")
+            async with await RawClient.connect(port) as third:
+                assert await third.read_to_end() == b"HTTP/1.0 503 Service Unavailable\r\n\r\nfull\n"
+        process.wait_for_line("closed: 127.0.0.1, 0 left")
+
+
+async def test_resolver_3(programs: Programs) -> None:
+    told = await programs.arun("resolver_3")
+    assert told.splitlines() == [
+        "by callback: 127.0.0.1 80",
+        "by Task: 127.0.0.2 443",
+        "by future: 127.0.0.3 8080",
+        "both: 127.0.0.4 8080, 127.0.0.5 8080",
+    ]
+
+
+async def test_policy_5(programs: Programs) -> None:
+    assert await programs.arun("policy_5") == "hello from server\n"
+
+
 async def test_server_thread_4(programs: Programs) -> None:
     told = await programs.arun("server_thread_4", stderr=r"(?s)(.*404.*)?")
     assert told.splitlines() == ["hello from server", "201 cba", "404 Not Found", "alive: False"]
@@ -228,7 +254,7 @@ async def test_contexts_web_2(programs: Programs, http: aiohttp.ClientSession) -
 async def test_testcase_3(programs: Programs) -> None:
     with programs.start("testcase_3") as process:
         assert process.wait() == 0, process.stderr
-        assert "Ran 9 tests" in process.stderr
+        assert "Ran 10 tests" in process.stderr
         assert "OK" in process.stderr
 
 

@@ -89,6 +89,11 @@ class LoopTest(testing.AsyncTestCase):
         yield gen.Task(self.io_loop.add_timeout, self.io_loop.time() + 0.01)
 
 
+class PortTest(testing.AsyncTestCase, testing.LogTrapTestCase):
+    def test_unused_port(self):
+        self.assertTrue(1024 <= testing.get_unused_port() <= 65535)
+
+
 def all():
     return unittest.defaultTestLoader.loadTestsFromName(__name__)
 
