@@ -286,7 +286,15 @@ class Witness:
 @contextlib.asynccontextmanager
 async def run_uvicorn(app: Any) -> AsyncIterator[int]:
     port = free_port()
-    config = uvicorn.Config(app, port=port, lifespan="off", log_config=None, http="httptools", ws="websockets-sansio")
+    config = uvicorn.Config(
+        app,
+        port=port,
+        lifespan="off",
+        log_config=None,
+        http="httptools",
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=10,  # by default it waits for connections for ever
+    )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     task = asyncio.ensure_future(server.serve())
