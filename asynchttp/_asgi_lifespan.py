@@ -2,11 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from asynchttp.log import app_log, gen_log
 
 __all__ = ["Lifespan", "LifespanError"]
+
+#: Seconds after which somebody is told that the start-up still isn't complete.
+_PATIENCE: Final = 10.0
+#: Seconds for the shutdown, and again for what comes behind it.
+_SHUTDOWN_TIMEOUT: Final = 30.0
 
 
 class LifespanError(Exception):
@@ -28,7 +33,8 @@ class Lifespan:
         self.over = mode == "off"
         self._task: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._messages: asyncio.Queue[dict[str, Any]]
+        # None: there won't be any more.
+        self._messages: asyncio.Queue[dict[str, Any] | None]
         self._started: asyncio.Future[None]
         self._stopped: asyncio.Future[None]
 
@@ -46,19 +52,22 @@ class Lifespan:
         self._started, self._stopped = loop.create_future(), loop.create_future()
         self._messages = asyncio.Queue()
         self._messages.put_nowait({"type": "lifespan.startup"})
-        self._task = loop.create_task(self._run())
+        task = self._task = loop.create_task(self._run())
         try:
+            await asyncio.wait([self._started], timeout=_PATIENCE)
+            if not self._started.done():
+                gen_log.warning("The ASGI application's start-up isn't complete after %g s", _PATIENCE)
             await self._started
         except LifespanError:
-            self._task.cancel()  # it may wait for a shutdown that won't come
-            await asyncio.wait([self._task])
+            task.cancel()  # it may wait for a shutdown that won't come
+            await asyncio.wait([task])
             raise
         self.over = True
 
     async def shutdown(self) -> None:
         """Clean up, if the application was started and takes part.  Raises :exc:`LifespanError`.
 
-        It may be started again afterwards.
+        It may be started again afterwards. One that doesn't end by itself is cancelled.
         """
         task, self._task = self._task, None
         if task is None:
@@ -66,9 +75,14 @@ class Lifespan:
         try:
             if not task.done():
                 self._messages.put_nowait({"type": "lifespan.shutdown"})
-                await self._stopped
-                await task
+                await asyncio.wait([self._stopped], timeout=_SHUTDOWN_TIMEOUT)
+                if not self._stopped.done():
+                    self._fail(self._stopped, "failed at shutdown", f"not complete after {_SHUTDOWN_TIMEOUT:g} s")
+                self._stopped.result()
+                self._messages.put_nowait(None)
+                await asyncio.wait([task], timeout=_SHUTDOWN_TIMEOUT)
         finally:
+            task.cancel()
             self._starting = None
             self.over = self._mode == "off"
             self.state = {}
@@ -76,7 +90,7 @@ class Lifespan:
     async def _run(self) -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         try:
-            await self._app(scope, self._messages.get, self._send)
+            await self._app(scope, self._receive, self._send)
         except asyncio.CancelledError:  # the loop ends: nobody shall wait for what can't come
             self._started.cancel()
             self._stopped.cancel()
@@ -107,6 +121,12 @@ class Lifespan:
             failure.__cause__ = error
         phase.set_exception(failure)
         _look(phase)  # shutdown() need not be waited for
+
+    async def _receive(self) -> dict[str, Any]:
+        message = await self._messages.get()
+        if message is None:  # many wait for the next in a loop without an end
+            raise asyncio.CancelledError
+        return message
 
     async def _send(self, message: dict[str, Any]) -> None:
         kind = str(message.get("type"))

@@ -1,14 +1,16 @@
 """Start-up and shutdown of ASGI applications, in each mode, and what they leave in ``scope["state"]``."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from asynchttp import _asgi_lifespan
 from asynchttp.asgi import ASGIHandler, LifespanError
 from asynchttp.mount import Mount
-from tests.integration.helpers import build_request, expect_failure, run_server, within
+from tests.integration.helpers import attributes, build_request, expect_failure, run_server, within
 
 pytestmark = pytest.mark.asyncio
 
@@ -148,6 +150,72 @@ async def test_exception_that_nobody_waits_for_is_logged(starting: str, stopping
         await handler.shutdown()
     await within(failed.wait())
     await handler.shutdown()
+
+
+@pytest.mark.parametrize("waits_for", ["the next message", "another event"])
+async def test_application_that_does_not_return_is_ended(waits_for: str) -> None:
+    log: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            for phase in ("startup", "shutdown"):
+                assert await receive() == {"type": f"lifespan.{phase}"}
+                await send({"type": f"lifespan.{phase}.complete"})
+                log.append(phase)
+            await (receive() if waits_for == "the next message" else asyncio.Event().wait())
+        finally:
+            log.append("ended")
+
+    handler = ASGIHandler(app, lifespan="on")
+    with attributes(_asgi_lifespan, _SHUTDOWN_TIMEOUT=0.1 if waits_for == "another event" else 30):
+        await handler.startup()
+        await within(handler.shutdown())
+    await asyncio.sleep(0)
+    assert log == ["startup", "shutdown", "ended"]
+
+
+async def test_shutdown_that_is_never_complete_is_an_error() -> None:
+    ended = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    handler = ASGIHandler(app, lifespan="on")
+    await handler.startup()
+    text = r"failed at shutdown: not complete after 0\.1 s"
+    with attributes(_asgi_lifespan, _SHUTDOWN_TIMEOUT=0.1), pytest.raises(LifespanError, match=text):
+        await handler.shutdown()
+    await within(ended.wait())
+
+
+async def test_start_up_that_takes_long_is_told_of_and_waited_for(expect_log: ExpectLog) -> None:
+    told = expect_log("asynchttp.general", r"start-up isn't complete after 0\.1 s", level=logging.WARNING)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await told.wait()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+
+    with attributes(_asgi_lifespan, _PATIENCE=0.1):
+        async with ASGIHandler(app, lifespan="on"):
+            pass
+
+
+async def test_start_up_that_fails_while_the_handler_is_shut_down() -> None:
+    app = App("failed")
+    handler = ASGIHandler(app)
+    starting = asyncio.ensure_future(handler.startup())
+    await asyncio.sleep(0)
+    stopping = asyncio.ensure_future(handler.shutdown())
+    await asyncio.wait([starting, stopping], timeout=5)
+    assert isinstance(starting.exception(), LifespanError)
+    assert stopping.done()
 
 
 async def test_unexpected_messages() -> None:
