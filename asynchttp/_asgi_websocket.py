@@ -104,6 +104,8 @@ class ASGIWebSocket(HTTPMessageDelegate):
         self._closing = False
         self._ended = False
         self._told_end = False
+        # The application has returned: messages are dropped.
+        self._over = False
         # The server ends: what is accepted now is closed at once.
         self._restarting = False
         self._denial: ASGIRequest | None = None
@@ -142,6 +144,12 @@ class ASGIWebSocket(HTTPMessageDelegate):
             code = _INTERNAL_ERROR
         finally:
             self._close(code, "")
+            self._over = True
+            # What waits is in the way of the client's close frame. A task that the application left behind may want
+            # to know of the end.
+            self._messages = deque(each for each in self._messages if not each[1])
+            self._size = 0
+            self._go_on()
 
     # -- the application's side --------------------------------------------------------------------------------------
 
@@ -345,6 +353,8 @@ class ASGIWebSocket(HTTPMessageDelegate):
         if not frame.fin:
             return
         self._fragments = bytearray()
+        if self._over:
+            return
         message: Message = {"type": "websocket.receive"}
         try:
             message["text" if self._is_text else "bytes"] = octets.decode() if self._is_text else octets

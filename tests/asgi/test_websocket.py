@@ -491,6 +491,21 @@ async def test_slow_application_is_no_dead_client() -> None:
             await within(over.wait())
 
 
+async def test_client_that_floods_an_application_that_has_returned_gets_its_close_through() -> None:
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await until(lambda: receive.__self__._input)  # type: ignore[attr-defined]  # reading pauses
+
+    async with serve(app) as running, opened(running) as client:
+        sending = asyncio.ensure_future(client.send(frame(BINARY, b"x" * 1000) * 2000))
+        assert await read_close(client) == (1000, "")
+        await sending
+        await client.send(frame(CLOSE, struct.pack(">H", 1000)))
+        assert await client.read_to_end() == b""
+        assert not client.was_reset
+
+
 # -- closing --------------------------------------------------------------------------------------------------------
 
 
