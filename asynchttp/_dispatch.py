@@ -276,7 +276,9 @@ async def _answer(
     except asyncio.CancelledError:
         engine.abandon(request)
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if returns and isinstance(error, SystemExit):
+            raise  # a handler of ours may end the program; an application of ASGI is a guest
         # Frameworks of ASGI make an error of their own of that a write found the client gone.
         cause = error.__cause__ or error.__context__
         foreign = not returns and isinstance(cause, StreamClosedError)

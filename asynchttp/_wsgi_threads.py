@@ -117,12 +117,14 @@ def _work(calls: "queue.SimpleQueue[ThreadCall | None]") -> None:
         else:
             try:
                 call.run()
-            except StopIteration as stop:  # no future takes it
-                error = RuntimeError("a WSGI application raised StopIteration")
-                error.__cause__ = stop
-                call.outbox.put(call, None, error)
             except BaseException as raised:
-                call.outbox.put(call, None, raised)
+                error: BaseException = raised
+                if not isinstance(raised, Exception) or isinstance(raised, StopIteration):
+                    # No future takes StopIteration, and sys.exit() would end the loop.
+                    error = RuntimeError(f"a WSGI application raised {type(raised).__name__}")
+                    error.__cause__ = raised
+                call.outbox.put(call, None, error)
+                del error
         del call
     _running.pop(threading.current_thread(), None)
 

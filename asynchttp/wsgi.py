@@ -238,7 +238,7 @@ class _Call(ThreadCall):
                 self.outbox.put(self, b"".join(result))
                 return
             for piece in result:
-                if piece:
+                if piece or not isinstance(piece, bytes):
                     self._write(piece)
             if not self._complete:
                 self.outbox.put(self, None)
@@ -344,14 +344,18 @@ def _checked_head(status: str, headers: "Sequence[tuple[str, str]]") -> Response
     if not isinstance(status, str):
         raise TypeError(f"a WSGI status is a str, not {type(status).__name__}")
     code, _, reason = status.partition(" ")
-    if not (len(code) == 3 and code.isascii() and code.isdigit() and 200 <= int(code) <= 599):
+    if not (len(code) == 3 and code.isascii() and code.isdigit() and 200 <= int(code) <= 599 and status.isprintable()):
         raise ValueError(f"not a WSGI status: {status!r}")
-    for name, value in headers:
+    try:
+        pairs = [(name, value) for name, value in headers]
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"WSGI headers are a list of pairs, not {headers!r}") from error
+    for name, value in pairs:
         if not (isinstance(name, str) and isinstance(value, str)):
             raise TypeError(f"names and values of WSGI headers are str: {name!r}: {value!r}")
         if name.lower() in _HOP_BY_HOP:
             raise ValueError(f"a WSGI application may not set {name}")
-    return int(code), reason, list(headers)
+    return int(code), reason, pairs
 
 
 class _FileWrapper:

@@ -21,6 +21,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import path as django_path
 
 from asynchttp import netutil
+from asynchttp.httputil import HTTPOutputError
 from asynchttp.mount import Mount
 from asynchttp.wsgi import WSGIHandler
 from tests.integration.helpers import all_closed, build_request, expect_failure, run_server, until, within
@@ -302,6 +303,20 @@ async def test_exc_info_behind_the_head_is_raised(expect_log: ExpectLog) -> None
             await client.read_response()
 
 
+async def test_write_behind_the_end_is_an_error_and_harms_no_response() -> None:
+    kept: list[Any] = []
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        kept.append(start_response("200 OK", []))
+        return [b"ab"] if environ["PATH_INFO"] == "/whole" else iter([b"a", b"b"])
+
+    async with serve(app) as running, await running.connect() as client:
+        for path in ("/whole", "/pieces", "/whole"):
+            assert (await client.request(build_request(path))).body == b"ab"
+            with pytest.raises(HTTPOutputError, match="finished before"):
+                await asyncio.to_thread(kept.pop(), b"late")
+
+
 @pytest.mark.parametrize("kind", ["whole", "pieces", "raises", "leaves"])
 async def test_close_is_called_whatever_happens(kind: str, expect_log: ExpectLog) -> None:
     def pieces() -> Iterator[bytes]:
@@ -345,16 +360,29 @@ def stopping(environ: Environ, start_response: Any) -> list[bytes]:
     return [next(iter([]))]
 
 
+def exiting(environ: Environ, start_response: Any) -> list[bytes]:
+    sys.exit("mine")
+
+
+def interrupting(environ: Environ, start_response: Any) -> list[bytes]:
+    raise KeyboardInterrupt
+
+
 WRONG: dict[str, tuple[Any, str]] = {
     "raises": (raising, "ZeroDivisionError: mine"),
     "raises StopIteration": (stopping, "a WSGI application raised StopIteration"),
+    "exits": (exiting, "a WSGI application raised SystemExit\nSystemExit: mine"),
+    "raises KeyboardInterrupt": (interrupting, "a WSGI application raised KeyboardInterrupt"),
     "start_response twice": (twice, "start_response() was called before"),
     "no start_response": (lambda environ, start_response: [b"x"], "without start_response"),
     "no start_response, in pieces": (lambda environ, start_response: iter([b"x"]), "without start_response"),
     "status an int": (answers([], status=200), "a WSGI status is a str"),
     "status without number": (answers([], status="OK"), "not a WSGI status"),
     "interim status": (answers([], status="101 Upgrade"), "not a WSGI status"),
-    "status that splits": (answers(lambda _: iter([b"x"]), status="200 OK\r\nA: b"), "Illegal characters in reason"),
+    "status that splits": (answers([b"x"], status="200 OK\r\nA: b"), "not a WSGI status"),
+    "status beyond ISO 8859-1": (answers(lambda _: iter([b"x"]), status="200 €"), "Illegal characters in reason"),
+    "no headers": (lambda environ, start_response: start_response("200 OK", None), "a list of pairs, not None"),
+    "not a pair": (answers([], ("a", "b", "c")), "a list of pairs, not"),
     "name not a str": (answers([], (b"a", "b")), "are str"),
     "value not a str": (answers([], ("a", 1)), "are str"),
     "hop-by-hop": (answers([], ("Connection", "close")), "may not set Connection"),
@@ -364,6 +392,9 @@ WRONG: dict[str, tuple[Any, str]] = {
     "beyond ISO 8859-1": (answers([b"x"], ("a", "€")), "Illegal characters"),
     "piece a str": (answers(["x"]), "expected a bytes-like object, str found"),
     "piece a str, in pieces": (answers(lambda _: iter(["x"])), "yields bytes, not str"),
+    "piece nothing, in pieces": (answers(lambda _: iter([None])), "yields bytes, not NoneType"),
+    "body a str": (answers("x"), "yields bytes, not str"),
+    "write a str": (lambda environ, start_response: start_response("200 OK", [])("x"), "yields bytes, not str"),
     "no iterable": (answers(None), "TypeError"),
     "too long a length": (answers([b"x"], ("Content-Length", "2")), "Content-Length is 2, and the body has 1"),
     "too short a length": (answers([b"xyz"], ("Content-Length", "2")), "Content-Length is 2, and the body has 3"),
