@@ -103,16 +103,16 @@ class ASGIRequest(HTTPMessageDelegate):
         request = self._request
         watched = False
         while not (self._gone or request.finished()):
+            if not self._told_all and (self._chunks or self._complete):
+                return self._next_message()
+            if self._event is None:
+                self._event = asyncio.Event()
+            self._event.clear()  # before asking: what is asked for may come at once
             if not self._told_all:
-                if self._chunks or self._complete:
-                    return self._next_message()
                 request.engine.want_body(request)
             elif not watched:
                 watched = True
                 request.engine.set_close_callback(request, self.on_connection_close)
-            if self._event is None:
-                self._event = asyncio.Event()
-            self._event.clear()
             await self._event.wait()
         request.told_of_end = True
         return {"type": "http.disconnect"}
@@ -136,7 +136,10 @@ class ASGIRequest(HTTPMessageDelegate):
             TypeError, ValueError: a message, status, field or body that can't be sent.
         """
         # HOT: twice per response.
-        kind = message.get("type")
+        try:
+            kind = message["type"]
+        except KeyError:
+            kind = None
         answer = self._answer
         if answer is not _DONE and self._request.finished():  # the server has ended it: a timeout, say
             raise StreamClosedError(real_error=self._request.engine.stream.error)
@@ -155,7 +158,7 @@ class ASGIRequest(HTTPMessageDelegate):
             body = message.get("body", b"")
             if type(body) is not bytes:
                 body = _octets(body)
-            more = bool(message.get("more_body"))
+            more = message.get("more_body")
             if answer is _BODY:
                 await self._send_body(body, more)
             elif more or self._trailers is not None or self._status == 304 or self._request.method == "HEAD":
@@ -182,7 +185,7 @@ class ASGIRequest(HTTPMessageDelegate):
         else:
             raise RuntimeError(f"unexpected ASGI message {kind!r}: expected {answer.value}")
 
-    async def _send_head(self, body: bytes, more: bool) -> None:
+    async def _send_head(self, body: bytes, more: object) -> None:
         headers = self._headers()
         if not more and body and "Content-Length" not in headers and self._trailers is None:
             headers["Content-Length"] = str(len(body))
@@ -208,7 +211,7 @@ class ASGIRequest(HTTPMessageDelegate):
         self._answer = _BODY
         await done
 
-    async def _send_body(self, body: bytes, more: bool) -> None:
+    async def _send_body(self, body: bytes, more: object) -> None:
         request = self._request
         if body and request.method != "HEAD":
             await request.engine.write(request, body)

@@ -616,6 +616,7 @@ class ResponseWriter:
     def _cut(self, exchange: ServerRequest) -> None:
         """Our own application broke the message: nothing more goes out, and the client sees that it isn't whole."""
         self._keep_alive = False
+        self._tell_close()
         self._finished(exchange)
 
     def _broken(self, exchange: ServerRequest, fact: str) -> HTTPOutputError:
@@ -655,6 +656,7 @@ class ResponseWriter:
         """Answer in the place of a handler that can't."""
         self._out += (serializer.error_response(status, message, self._sweep.date_line, exchange.method or ""),)
         self._keep_alive = False
+        self._tell_close()
         self._finished(exchange)
 
     def answering(self, exchange: ServerRequest) -> bool:

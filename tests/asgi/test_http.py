@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from asynchttp.asgi import ASGIHandler
+from asynchttp.httputil import HTTPOutputError
 from asynchttp.iostream import StreamClosedError
 from tests.integration.helpers import all_closed, build_request, expect_failure, only_connection, run_server, within
 from tests.support.servers import RunningServer
@@ -498,11 +499,46 @@ async def test_exception_is_logged_once(sent: list[Any], expect_log: ExpectLog) 
         await serves_on(running)
 
 
+async def test_application_that_exits_does_not_end_the_server(expect_log: ExpectLog) -> None:
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        raise SystemExit("mine")
+
+    expect_failure(expect_log, "SystemExit: mine")
+    async with serve(or_well(app)) as running, await running.connect() as client:
+        assert (await client.request(build_request())).status == 500
+        await serves_on(running)
+
+
 @pytest.mark.parametrize("app", [lambda scope: None, lambda scope, receive, send: None])
 async def test_what_is_no_application_of_asgi_3_answers_500(app: Any, expect_log: ExpectLog) -> None:
     expect_failure(expect_log, "TypeError")
     async with serve(app) as running, await running.connect() as client:
         assert (await client.request(build_request())).status == 500
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[], [start()], [start(), body(b"x", True)], [start(200, (b"content-length", b"1")), body(b"xy", True)]],
+)
+async def test_task_that_an_application_leaves_behind_is_told_of_the_end(
+    messages: list[Any], expect_log: ExpectLog
+) -> None:
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
+        tasks.append(asyncio.create_task(receive()))
+        await asyncio.sleep(0)
+        for message in messages:
+            await send(message)
+        raise HTTPOutputError("mine")
+
+    expect_failure(expect_log, "HTTPOutputError")
+    async with serve(or_well(app)) as running, await running.connect() as client:
+        await client.send(build_request())
+        await client.read_to_end()
+        assert await within(tasks[0]) == {"type": "http.disconnect"}
+        await serves_on(running)
 
 
 async def test_application_that_never_answers_is_left_behind() -> None:
