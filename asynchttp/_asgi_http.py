@@ -42,20 +42,22 @@ class ASGIRequest(HTTPMessageDelegate):
     behind.
     """
 
-    # Of most requests only a few of these differ.
-    _size = 0
-    #: the body is complete
-    _complete = False
-    #: the client has gone
-    _gone = False
-    #: the application knows the end of the body
-    _told_all = False
-    #: receive() waits for it, in however many tasks; the engine waits for the other
-    _event: asyncio.Event | None = None
-    _taken: "asyncio.Future[None] | None" = None
-    _answer = _START
-    #: what is to follow the body, if the application said that something is
-    _trailers: "list[tuple[str, str]] | None" = None
+    __slots__ = (
+        "_answer",
+        "_chunks",
+        "_complete",
+        "_event",
+        "_fields",
+        "_gone",
+        "_loop",
+        "_request",
+        "_size",
+        "_status",
+        "_taken",
+        "_told_all",
+        "_trailers",
+    )
+
     _status: int
     _fields: Sequence[tuple[bytes, bytes]]
 
@@ -63,7 +65,19 @@ class ASGIRequest(HTTPMessageDelegate):
         # HOT: once per request.
         self._loop = loop
         self._request = request
+        self._answer = _START
+        # Of the body: what the application hasn't received yet, and its size; it is complete; the application knows.
         self._chunks: list[bytes] = []
+        self._size = 0
+        self._complete = False
+        self._told_all = False
+        # The client has gone.
+        self._gone = False
+        # receive() waits for it, in however many tasks; the engine waits for the other.
+        self._event: asyncio.Event | None = None
+        self._taken: asyncio.Future[None] | None = None
+        # What is to follow the body, if the application said that something is.
+        self._trailers: list[tuple[str, str]] | None = None
 
     # -- the engine's side -------------------------------------------------------------------------------------------
 
@@ -136,10 +150,7 @@ class ASGIRequest(HTTPMessageDelegate):
             TypeError, ValueError: a message, status, field or body that can't be sent.
         """
         # HOT: twice per response.
-        try:
-            kind = message["type"]
-        except KeyError:
-            kind = None
+        kind = message.get("type")
         answer = self._answer
         if answer is not _DONE and self._request.finished():  # the server has ended it: a timeout, say
             raise StreamClosedError(real_error=self._request.engine.stream.error)

@@ -62,9 +62,10 @@ _EMPTY_STATUSES: Final = (204, 205)
 _ORDINARY_STATUSES: Final = frozenset((200, 201, 202, 301, 302, 303, 307, 400, 401, 403, 404, 405, 409, 422, 429, 500))
 _match_lines: Final = abnf.FIELD_BLOCK.fullmatch
 
-#: Fields and status of a response, the size that is told among them (-1: none is), and the octets of both.
-_OctetsHead = tuple[Sequence[tuple[bytes, bytes]], int, int, bytes]
-_NO_HEAD: Final[_OctetsHead] = ((), 0, 0, b"")
+#: Fields and status of a response, the size that is told among them (-1: none is), the octets of both, and those that
+#: tell the size.
+_OctetsHead = tuple[Sequence[tuple[bytes, bytes]], int, int, bytes, bytes]
+_NO_HEAD: Final[_OctetsHead] = ((), 0, 0, b"", b"")
 #: Octets of such a head that a connection keeps: the next response may be alike.
 _MEMO_SIZE: Final = 1024
 
@@ -311,7 +312,8 @@ class ResponseWriter:
                 memo = _ordinary_head(fields, status, size)
                 self._octets_memo = memo if len(memo[3]) <= _MEMO_SIZE else _NO_HEAD
             if memo is not _NO_HEAD:
-                message = b"".join((memo[3], self._sweep.date_line, b"Content-Length: %d\r\n\r\n" % size, body))
+                length_line = memo[4] or b"Content-Length: %d\r\n\r\n" % size
+                message = b"".join((memo[3], self._sweep.date_line, length_line, body))
                 done = self._put(message)
                 self._finished(exchange)
                 return done
@@ -717,7 +719,8 @@ def _ordinary_head(fields: Sequence[tuple[bytes, bytes]], status: int, size: int
     # Each piece is a line, and no line more.
     if not _match_lines(head, len(pieces[0])) or head.count(b"\n") != (len(pieces) + 3) // 4:
         return _NO_HEAD
-    return [(name, value) for name, value in fields], status, told, head
+    length_line = b"" if told < 0 else b"Content-Length: %d\r\n\r\n" % told
+    return [(name, value) for name, value in fields], status, told, head, length_line
 
 
 _now = time.time

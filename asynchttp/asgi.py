@@ -163,7 +163,8 @@ class ASGIHandler(Starter):
             "extensions": None,
         }
         tls = _tls(stream.socket) if isinstance(stream, SSLIOStream) else None
-        return _Template(scope, request.tail.lowered_fields(), tls, b"pgrade" in request.tail.octets)
+        asks_for_upgrade = b"pgrade" in request.tail.octets
+        return _Template(scope, request.tail.lowered_fields(), tls, asks_for_upgrade, request.engine.draining)
 
     def _scope(self, request: ServerRequest, template: "_Template") -> Scope:
         # HOT: once per request.
@@ -193,7 +194,7 @@ class ASGIHandler(Starter):
             "http.response.pathsend": {},
             "http.response.early_hint": {},
             "http.response.trailers": {},
-            "asynchttp.draining": request.engine.draining,
+            "asynchttp.draining": template.draining,
         }
         if template.tls is not None:
             extensions["tls"] = template.tls.copy()
@@ -223,7 +224,7 @@ class _Template:
         asks_for_upgrade: perhaps.
     """
 
-    __slots__ = ("asks_for_upgrade", "fields", "scope", "tls")
+    __slots__ = ("asks_for_upgrade", "draining", "fields", "scope", "tls")
 
     def __init__(
         self,
@@ -231,11 +232,13 @@ class _Template:
         fields: "tuple[tuple[bytes, bytes], ...]",
         tls: dict[str, Any] | None,
         asks_for_upgrade: bool,
+        draining: asyncio.Event,
     ) -> None:
         self.scope = scope
         self.fields = fields
         self.tls = tls
         self.asks_for_upgrade = asks_for_upgrade
+        self.draining = draining
 
 
 #: Numbers of cipher suites by OpenSSL's names.
