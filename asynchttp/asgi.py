@@ -3,6 +3,18 @@
 >>> server = HTTPServer(ASGIHandler(app))
 
 Versions: ASGI 3, HTTP and WebSocket 2.5, lifespan 2.0 (``asgi.readthedocs.io``).
+
+*The budget* of a small request, in thousands of instructions (callgrind, CPython 3.11; ``python -m bench instructions
+--scripts asgi,starlette``):
+
+==============================================================  =====
+the engine, as for a callback                                    17
+the task and its turn of the loop (11 from Python 3.12 on)       33
+the scope: five dicts and a list, which are the application's     8
+two messages: the calls of ``send`` and what they look at         8
+the object that receives and sends, and the way to it             7
+an application of Starlette: a route, a response                 81
+==============================================================  =====
 """
 
 import asyncio

@@ -10,6 +10,9 @@ one request, lets the loop turn until the answer was written, and delivers the n
 
 Where the answer is there at once the loop isn't asked to turn: what is to be counted is what the server does for a
 request, not what a loop does to find it. ``raw`` shows what the client and its transport cost themselves.
+
+WSGI applications run in the loop's thread: when another thread would get its turn is the kernel's choice, and varies.
+So ``wsgi`` is all of it but the way to a thread and back.
 """
 
 import asyncio
@@ -82,6 +85,9 @@ class MemoryLoop(asyncio.BaseEventLoop):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
+
+    def _write_to_self(self) -> None:
+        """``call_soon_threadsafe`` would wake a loop that waits; this one never does."""
 
     async def connect_accepted_socket(  # type: ignore[override] # no more than what IOStream calls
         self, factory: Any, sock: Any, **options: Any
@@ -208,6 +214,38 @@ def _application(player: Player) -> object:
     return _http(application(access_log=False))(player)
 
 
+def _asgi(player: Player) -> object:
+    from asynchttp.asgi import ASGIHandler
+    from bench.servers._asgi import hello
+
+    return _http(ASGIHandler(hello, lifespan="off"))(player)
+
+
+def _starlette(player: Player) -> object:
+    from asynchttp.asgi import ASGIHandler
+    from bench.servers._starlette import app  # needs Starlette
+
+    return _http(ASGIHandler(app, lifespan="off"))(player)
+
+
+class _NoThreads:
+    def start(self, call: Any) -> None:
+        call.run()
+
+
+def _wsgi_hello(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Length", str(len(BODY)))])
+    return [BODY]
+
+
+def _wsgi(player: Player) -> object:
+    from asynchttp.wsgi import WSGIHandler
+
+    handler = WSGIHandler(_wsgi_hello)
+    handler._pool = _NoThreads()  # type: ignore[assignment]
+    return _http(handler)(player)
+
+
 async def _echo_lines(stream: IOStream) -> None:
     try:
         while True:
@@ -233,6 +271,9 @@ SCRIPTS: Final[dict[str, tuple[Callable[[Player], object], bytes, bytes]]] = {
     "await": (_http(coroutine), _REQUEST, _ENDS),
     "await-bytes": (_http(coroutine_bytes), _REQUEST, _ENDS),
     "application": (_application, _REQUEST, _ENDS),
+    "asgi": (_asgi, _REQUEST, _ENDS),
+    "starlette": (_starlette, _REQUEST, _ENDS),
+    "wsgi": (_wsgi, _REQUEST, _ENDS),
     "echo": (_echo, _LINE, _LINE),
 }
 

@@ -40,6 +40,10 @@ class Counts:
         self.callbacks += 1
         return super().call_soon(*args, **kwargs)  # type: ignore[misc]
 
+    def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> Any:
+        self.callbacks += 1
+        return super().call_soon_threadsafe(*args, **kwargs)  # type: ignore[misc]
+
 
 def count_eager_tasks(loop: Counts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Count eager tasks, too: they aren't made by the loop."""
