@@ -373,13 +373,14 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
             self._close_unattached()
             return
         self._release(link, transport, attaching)
-        self._settle_read(error)
+        something_to_read = self._settle_read(error)
         self._fail_writes(self.error)
         self._fail_others()
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             consumer.connection_lost(error)
-        self._schedule_close_callback()
+        if not something_to_read:
+            self._schedule_close_callback()
 
     def _release(self, link: Link, transport: Any, attaching: "asyncio.Task[None] | None") -> None:
         """Let go of the descriptor or of who has it, as ``link`` was until now."""

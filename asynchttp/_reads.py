@@ -54,8 +54,8 @@ class Read:
         return buffer.take(size)
 
     def at_close(self, buffer: ReadBuffer) -> int:
-        """Octets that satisfy the read when nothing more will come, -1 for a read that fails then."""
-        return self.size(buffer)
+        """Octets that satisfy the read now that nothing more will come, -1 for a read that fails then: most do."""
+        return -1
 
     def give_back(self, buffer: ReadBuffer) -> None:
         """The read won't end well: put octets that it has taken out of the buffer back."""

@@ -21,7 +21,7 @@ from asynchttp._reads import (
     UntilMatch,
 )
 from asynchttp._streamtypes import CLOSED, LOST, StreamClosedError, StreamParts, fail, is_disconnect, octets
-from asynchttp._wakeup import Prompt, resolve
+from asynchttp._wakeup import Prompt, is_awaited, resolve
 from asynchttp.log import gen_log
 
 __all__ = ["ReadingHalf"]
@@ -296,24 +296,40 @@ class ReadingHalf(StreamParts):
         if self._link is LOST or self._close_callback is not None:
             self._abort(self._peer_error)
 
-    def _settle_read(self, error: BaseException | None) -> None:
-        """The stream has closed: give the pending read what there is, or the bad news."""
+    def _settle_read(self, error: BaseException | None) -> bool:
+        """The stream has closed: give the pending read the bad news, or what there is.
+
+        Returns: True when somebody waits for what there is. The loop brings it in its next turn, for this may be inside
+        a ``close()`` of the program; until then a cancelled task loses nothing. The close callback comes behind it.
+        """
         read = self._read
         if read is None:
-            return
+            return False
         if read.future.done():
             self._forget_cancelled(read)
-            return
-        self._read = None
-        try:
-            size = read.at_close(self._buffer) if is_disconnect(error) else -1
-        except UnsatisfiableReadError:
-            size = -1
-        if size >= 0:
-            read.future.set_result(read.take(self._buffer, size))
-        else:
+            return False
+        if not is_disconnect(error) or read.at_close(self._buffer) < 0:
+            self._read = None
             read.give_back(self._buffer)
             fail(read.future, StreamClosedError(real_error=self.error))
+            return False
+        if not is_awaited(read.future):
+            self._end_read(read)
+            return False
+        self._loop.call_soon(self._end_read_and_tell, read)
+        return True
+
+    def _end_read_and_tell(self, read: Read) -> None:
+        self._end_read(read)
+        self._schedule_close_callback()
+
+    def _end_read(self, read: Read) -> None:
+        """Nothing more will come."""
+        if read.future.done():
+            self._forget_cancelled(read)
+        else:
+            self._read = None
+            resolve(self._loop, read.future, read.take(self._buffer, read.at_close(self._buffer)))
 
     # -- the transport's side --------------------------------------------------------------------------------------
 

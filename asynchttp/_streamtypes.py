@@ -163,6 +163,9 @@ class StreamParts:
     def _notice_end(self) -> None:
         raise NotImplementedError
 
+    def _schedule_close_callback(self) -> None:
+        raise NotImplementedError
+
     def writing(self) -> bool:
         raise NotImplementedError
 

@@ -17,7 +17,7 @@ import asyncio
 import functools
 from typing import Any, Final
 
-__all__ = ["Prompt", "resolve"]
+__all__ = ["Prompt", "is_awaited", "resolve"]
 
 #: The type of a task's wake-up, which is written in C; ``__self__`` is the task.
 _Builtin: Any = type(len)
@@ -52,6 +52,11 @@ def resolve(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[Any]", resu
                 loop.call_soon(_end_loop, error)
             return
     future.set_result(result)
+
+
+def is_awaited(future: "asyncio.Future[Any]") -> bool:
+    """Whether anybody is to be told when ``future``, which isn't done, is."""
+    return bool(getattr(future, "_callbacks", None))
 
 
 def _end_loop(error: BaseException) -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
 
+from asynchttp import gen
+from asynchttp.iostream import BaseIOStream
 from tests.stream.conftest import OpenPair
-from tests.stream.kit import SOCKET_KINDS, turns, within
+from tests.stream.kit import SOCKET_KINDS, turns, until, within
 from tests.support.processes import run_python
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.usefixtures("nothing_is_left")]
@@ -50,6 +52,94 @@ async def test_task_that_is_cancelled_behind_its_octets_has_them(
             assert got == [4]
         else:
             assert b"".join(got) == b"abc\n"
+
+
+ENDS: dict[str, Callable[[Any], Any]] = {
+    "peer closes": lambda pair: pair.peer.close(),
+    "peer resets": lambda pair: pair.peer.abort(),
+    "close": lambda pair: asyncio.get_running_loop().call_soon(pair.reader.close),
+    "close by another task": lambda pair: pair.reader.close(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("cancelled", [0, 1, 2, 3])
+async def test_task_that_is_cancelled_when_its_stream_closes_loses_nothing(
+    end: Callable[[Any], Any], cancelled: int, connect: OpenPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the call that closes the stream, or so many turns of the loop later."""
+    abort = BaseIOStream._abort
+    async with connect() as pair:
+        got: list[bytes] = []
+
+        async def reader() -> None:
+            got.append(await pair.reader.read_until_close())
+
+        def cancel(turns_later: int) -> None:
+            if turns_later:
+                asyncio.get_running_loop().call_soon(cancel, turns_later - 1)
+            else:
+                task.cancel()
+
+        def abort_and_cancel(stream: BaseIOStream, error: BaseException | None) -> None:
+            abort(stream, error)
+            if stream is pair.reader:
+                cancel(cancelled)
+
+        task = asyncio.create_task(reader())
+        await pair.peer.send_pieces([b"abc", b"def"])
+        await until(lambda: pair.reader.read_buffer_size() == 6)
+        monkeypatch.setattr(BaseIOStream, "_abort", abort_and_cancel)
+        end(pair)
+        await within(asyncio.wait([task]))
+        assert task.cancelled() == (not got)
+        assert task.cancelled() or cancelled
+        got.append(await within(pair.reader.read_until_close()))
+        assert b"".join(got) == b"abcdef"
+
+
+async def awaits(future: "asyncio.Future[bytes]", log: list[Any]) -> None:
+    log.append(await future)
+
+
+@gen.coroutine
+def yields(future: "asyncio.Future[bytes]", log: list[Any]) -> Generator[Any, Any, None]:
+    log.append((yield future))
+
+
+def calls_back(future: "asyncio.Future[bytes]", log: list[Any]) -> Any:
+    future.add_done_callback(lambda future: log.append(future.result()))
+    return asyncio.shield(future)
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("wait", [awaits, yields, calls_back])
+async def test_close_callback_comes_behind_the_last_octets(
+    wait: Callable[..., Any], end: Callable[[Any], Any], connect: OpenPair
+) -> None:
+    async with connect() as pair:
+        log: list[Any] = []
+        pair.reader.set_close_callback(lambda: log.append("closed"))
+        waiting = asyncio.ensure_future(wait(pair.reader.read_until_close(), log))
+        await pair.peer.send_pieces([b"abc"])
+        await until(lambda: pair.reader.read_buffer_size() == 3)
+        end(pair)
+        await within(waiting)
+        await until(lambda: len(log) == 2)
+        assert log == [b"abc", "closed"]
+
+
+async def test_read_callback_isnt_called_inside_close(connect: OpenPair) -> None:
+    async with connect() as pair:
+        log: list[Any] = []
+        pair.reader.set_close_callback(lambda: log.append("closed"))
+        pair.reader.read_until_close(log.append)
+        await pair.peer.send_pieces([b"abc"])
+        await until(lambda: pair.reader.read_buffer_size() == 3)
+        pair.reader.close()
+        assert log == []
+        await until(lambda: len(log) == 2)
+        assert log == [b"abc", "closed"]
 
 
 @pytest.mark.parametrize("kind", SOCKET_KINDS)
