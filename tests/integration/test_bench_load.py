@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -36,15 +36,49 @@ def vouched() -> Iterator[Certificate]:
         yield made
 
 
-class Answering(asyncio.Protocol):
-    """Answers each request with the octets that ``make(number of the request)`` gives; ``None`` closes."""
+class Serving(asyncio.Protocol):
+    """A server's side of a connection."""
 
-    def __init__(self, make: Callable[[int], bytes | None]) -> None:
-        self._make = make
-        self._requests = 0
+    def __init__(self) -> None:
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # TCP gives this
         self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost.set_result(None)
+
+    async def end(self) -> None:
+        if hasattr(self, "_transport"):
+            self._transport.abort()
+            await self._lost
+
+
+@contextlib.asynccontextmanager
+async def server_of(protocol: Callable[[], Serving]) -> AsyncIterator[int]:
+    """The port of a server in this loop, which ends with its connections: asyncio would leave them to the collector."""
+    connections: list[Serving] = []
+
+    def connection() -> Serving:
+        connections.append(protocol())
+        return connections[-1]
+
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for each in connections:
+            await each.end()
+
+
+class Answering(Serving):
+    """Answers each request with the octets that ``make(number of the request)`` gives; ``None`` closes."""
+
+    def __init__(self, make: Callable[[int], bytes | None]) -> None:
+        super().__init__()
+        self._make = make
+        self._requests = 0
 
     def data_received(self, data: bytes) -> None:
         self._requests += 1
@@ -61,14 +95,9 @@ def load_on(make: Callable[[int], bytes | None]) -> Found:
     """Two connections of our generator, in this process, on a server that answers so."""
 
     async def both() -> Found:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Answering(make), "127.0.0.1", 0)
         answer = Answer(len(HELLO), b"HTTP/1.1 200 ", b"Hello, world!")
-        work = Work(server.sockets[0].getsockname()[1], [os.getpid()], REQUEST, answer, connections=2, seconds=0.05)
-        try:
-            return await load.run(work)
-        finally:
-            server.close()
+        async with server_of(lambda: Answering(make)) as port:
+            return await load.run(Work(port, [os.getpid()], REQUEST, answer, connections=2, seconds=0.05))
 
     return asyncio.run(both())
 
@@ -105,15 +134,13 @@ def test_own_generator_refuses_other_answers(
         load_on(make)
 
 
-class Acknowledging(asyncio.Protocol):
+class Acknowledging(Serving):
     """Answers a stream: ``make`` gets the number of octets so far, and gives the answer's; ``None`` closes."""
 
     def __init__(self, make: Callable[[int], bytes | None]) -> None:
+        super().__init__()
         self._make = make
         self._octets = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # TCP gives this
-        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         for _ in data:
@@ -129,15 +156,11 @@ def stream_on(make: Callable[[int], bytes | None]) -> Found:
     """Two streams of requests of 1000 octets, sent and answered in this process."""
 
     async def both() -> Found:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Acknowledging(make), "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        request = b"x" * 999 + b"."
-        work = Work(port, [os.getpid()], request, Answer(1, b".", b""), connections=2, seconds=0.05, kind=Kind.STREAM)
-        try:
-            return await load.run(work)
-        finally:
-            server.close()
+        request, answer = b"x" * 999 + b".", Answer(1, b".", b"")
+        async with server_of(lambda: Acknowledging(make)) as port:
+            return await load.run(
+                Work(port, [os.getpid()], request, answer, connections=2, seconds=0.05, kind=Kind.STREAM)
+            )
 
     return asyncio.run(both())
 
@@ -261,11 +284,10 @@ def served(make: Callable[[int], bytes | None]) -> Iterator[int]:
     started: queue.Queue[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = queue.Queue()
 
     async def serve() -> None:
-        over, loop = asyncio.Event(), asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Answering(make), "127.0.0.1", 0)
-        started.put((loop, over, server.sockets[0].getsockname()[1]))
-        await over.wait()
-        server.close()
+        over = asyncio.Event()
+        async with server_of(lambda: Answering(make)) as port:
+            started.put((asyncio.get_running_loop(), over, port))
+            await over.wait()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
