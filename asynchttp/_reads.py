@@ -62,32 +62,28 @@ class Read:
 
 
 class Until(Read):
-    __slots__ = ("_delimiter", "_max_bytes", "_searched")
+    __slots__ = ("_length", "delimiter", "max_bytes", "searched")
 
     def __init__(self, delimiter: bytes, max_bytes: int | None) -> None:
-        self._delimiter = delimiter
-        self._max_bytes = max_bytes
-        self._searched = 0
-
-    def again(self, delimiter: bytes, max_bytes: int | None) -> bool:
-        """Begin anew, for a stream that is read in the same way all the time; ``False``: it was another read."""
-        # HOT: once per read.
-        self._searched = 0
-        return self._delimiter == delimiter and self._max_bytes == max_bytes
+        self.delimiter = delimiter
+        self.max_bytes = max_bytes
+        self._length = len(delimiter)
+        #: octets of the buffer that hold no delimiter
+        self.searched = 0
 
     def is_whole(self, data: bytes) -> bool:
         # HOT: once per delivery. A limit is left to size().
-        if self._max_bytes is not None:
+        if self.max_bytes is not None:
             return False
-        end = data.find(self._delimiter)
-        return end >= 0 and end == len(data) - len(self._delimiter)
+        begin = data.find(self.delimiter)
+        return begin + self._length == len(data) and begin >= 0
 
     def size(self, buffer: ReadBuffer) -> int:
-        end = buffer.find(self._delimiter, self._searched)
+        end = buffer.find(self.delimiter, self.searched)
         if end < 0:
-            self._searched = len(buffer)
-        if self._max_bytes is not None and (end if end >= 0 else self._searched) > self._max_bytes:
-            raise UnsatisfiableReadError(f"delimiter {self._delimiter!r} not found within {self._max_bytes} bytes")
+            self.searched = len(buffer)
+        if self.max_bytes is not None and (end if end >= 0 else self.searched) > self.max_bytes:
+            raise UnsatisfiableReadError(f"delimiter {self.delimiter!r} not found within {self.max_bytes} bytes")
         return end
 
 

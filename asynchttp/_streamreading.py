@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
-from asynchttp._legacy.callbacks import accepts_callback, guarded
+from asynchttp._legacy.callbacks import accepts_read_callback, guarded
 from asynchttp._readbuffer import ReadBuffer
 from asynchttp._reads import (
     Exactly,
@@ -21,7 +21,7 @@ from asynchttp._reads import (
     UntilMatch,
 )
 from asynchttp._streamtypes import CLOSED, LOST, StreamClosedError, StreamParts, fail, is_disconnect, octets
-from asynchttp._wakeup import Prompt, is_awaited, resolve
+from asynchttp._wakeup import Bystander, is_awaited, resolve
 from asynchttp.log import gen_log
 
 __all__ = ["ReadingHalf"]
@@ -38,6 +38,8 @@ class ReadingHalf(StreamParts):
         self._buffer = ReadBuffer()
         # The read that waits. A cancelled one stays here until the next octets or the next read find it.
         self._read: Read | None = None
+        # A Receiver, while the read is being started that it waits for; _legacy/callbacks.py sets it.
+        self._receiver: Any = None
         # The last read_until, to be used again: a line-based protocol has one delimiter.
         self._until: Until | None = None
         # Without a transport: it will be paused as soon as there is one.
@@ -50,7 +52,7 @@ class ReadingHalf(StreamParts):
 
     # -- for users -------------------------------------------------------------------------------------------------
 
-    @accepts_callback(at=1)
+    @accepts_read_callback(at=1)
     def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> asyncio.Future[bytes]:
         """Read up to and including ``delimiter``.
 
@@ -70,11 +72,12 @@ class ReadingHalf(StreamParts):
         if not delimiter:
             raise ValueError("empty delimiter")
         until = self._until
-        if until is None or self._read is not None or not until.again(delimiter, max_bytes):
+        if self._read is not None or until is None or until.delimiter != delimiter or until.max_bytes != max_bytes:
             until = self._until = Until(delimiter, max_bytes)
+        until.searched = 0
         return self._start_read(until)
 
-    @accepts_callback(at=1)
+    @accepts_read_callback(at=1)
     def read_until_regex(self, regex: bytes | re.Pattern[bytes], max_bytes: int | None = None) -> asyncio.Future[bytes]:
         """Read up to and including the first match of ``regex``, a ``str`` taken as UTF-8; else as :meth:`read_until`.
 
@@ -86,7 +89,7 @@ class ReadingHalf(StreamParts):
             raise TypeError(f"a pattern of bytes is needed, not {pattern!r}")
         return self._start_read(UntilMatch(pattern, max_bytes))
 
-    @accepts_callback(at=1)
+    @accepts_read_callback(at=1)
     def read_bytes(
         self,
         num_bytes: int,
@@ -112,7 +115,7 @@ class ReadingHalf(StreamParts):
             return self._behind_chunks(self._start_read(Streaming(num_bytes, self._streaming(streaming_callback))))
         return self._start_read(Partial(num_bytes) if partial else Exactly(num_bytes))
 
-    @accepts_callback(at=1)
+    @accepts_read_callback(at=1)
     def read_into(self, buf: bytearray | memoryview, partial: bool = False) -> asyncio.Future[int]:
         """Fill ``buf``, a writable buffer, and return the number of octets.
 
@@ -132,10 +135,10 @@ class ReadingHalf(StreamParts):
         future = self._start_read(read)
         if not future.done():
             # Before anybody who waits for the future can touch the buffer.
-            future.add_done_callback(Prompt(self._read_into_is_over, read))
+            future.add_done_callback(Bystander(self._read_into_is_over, read))
         return future
 
-    @accepts_callback(at=0, rest_at_failure=True)
+    @accepts_read_callback(at=0, rest_at_failure=True)
     def read_until_close(self, *, streaming_callback: Callable[[bytes], Any] | None = None) -> asyncio.Future[bytes]:
         """Read everything until the peer closes; a reset counts as a close.
 
@@ -190,7 +193,7 @@ class ReadingHalf(StreamParts):
             if not pending.future.done():
                 raise AssertionError("Already reading")
             self._forget_cancelled(pending)
-        read.future = future = self._loop.create_future()
+        read.future = future = self._receiver or self._loop.create_future()
         buffer = self._buffer
         if not buffer.size and self._transport is not None and not (self._reading_paused or self._peer_closed):
             if self._consumer is not None:

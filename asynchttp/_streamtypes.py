@@ -125,6 +125,7 @@ class StreamParts:
         "_peer_error",
         "_read",
         "_reading_paused",
+        "_receiver",
         "_transport",
         "_unsent",
         "_unsent_size",

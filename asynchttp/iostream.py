@@ -92,7 +92,7 @@ class IOStream(BaseIOStream):
 
     # -- connecting ------------------------------------------------------------------------------------------------
 
-    @accepts_callback(at=1, with_result=False, at_failure="_log_connect_error")
+    @accepts_callback(at=1, at_failure="_log_connect_error")
     def connect(self, address: Any, server_hostname: str | None = None) -> "asyncio.Future[Self]":
         """Connect the socket.  Reads and writes may be started before it has: they wait.
 
@@ -370,7 +370,7 @@ class SSLIOStream(IOStream):
 
     # -- handshake -------------------------------------------------------------------------------------------------
 
-    @accepts_callback(at=0, with_result=False)
+    @accepts_callback(at=0)
     def wait_for_handshake(self) -> "asyncio.Future[SSLIOStream]":
         """Wait until the handshake is over.
 

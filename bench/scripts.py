@@ -258,6 +258,17 @@ def _echo(player: Player) -> object:
     return player.loop.create_task(_echo_lines(player.stream()))
 
 
+def _echo_callback(player: Player) -> object:
+    stream: Any = player.stream()
+
+    def on_line(line: bytes) -> None:
+        stream.write(line)
+        stream.read_until(b"\n", on_line)
+
+    stream.read_until(b"\n", on_line)
+    return stream
+
+
 _ENDS: Final = b"HTTP/1.1 200 OK\r\n\r\nHello, world!"
 
 #: By name: what starts the server, what is sent, what comes back.
@@ -275,6 +286,7 @@ SCRIPTS: Final[dict[str, tuple[Callable[[Player], object], bytes, bytes]]] = {
     "starlette": (_starlette, _REQUEST, _ENDS),
     "wsgi": (_wsgi, _REQUEST, _ENDS),
     "echo": (_echo, _LINE, _LINE),
+    "echo-callback": (_echo_callback, _LINE, _LINE),
 }
 
 

@@ -13,80 +13,118 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from asynchttp._legacy.contexts import wrap
-from asynchttp._wakeup import Prompt
+from asynchttp._wakeup import Receiver
 from asynchttp.log import app_log
 
-__all__ = ["accepts_callback", "accepts_write_callback", "guarded"]
+__all__ = ["accepts_callback", "accepts_read_callback", "accepts_write_callback", "guarded"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-def accepts_callback(
-    at: int, *, with_result: bool = True, rest_at_failure: bool = False, at_failure: str = ""
-) -> Callable[[_Method], _Method]:
-    """Let a method of a stream take a callback: by keyword, or as the positional argument number ``at``.
+def accepts_callback(at: int, *, at_failure: str = "") -> Callable[[_Method], _Method]:
+    """Let a method of a stream take a callback without arguments: by keyword, or as positional argument number ``at``.
 
     Args:
         at: place of ``callback`` among the positional arguments in Tornado 2–5, counted from 0. Tornado 6 has another
-            argument there, which can't be called; so the type tells them apart. A second callable or ``None`` behind it
-            is ``streaming_callback``.
-        with_result: whether the callback gets the result, or no argument.
-        rest_at_failure: call it also when the operation fails, with what is buffered: ``read_until_close`` up to 6.5.
-        at_failure: name of a method of the stream to call instead.
+            argument there, which can't be called; so the type tells them apart.
+        at_failure: name of a method of the stream to call when the operation fails.
     """
 
     def decorate(method: _Method) -> _Method:
-        def with_callback(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            callback = kwargs.pop("callback", None)
+        @functools.wraps(method)
+        def wrapper(self: Any, *args: Any, callback: Callable[[], Any] | None = None, **kwargs: Any) -> Any:
             if callback is None and len(args) > at and (args[at] is None or callable(args[at])):
                 callback, args = args[at], args[:at] + args[at + 1 :]
-            if len(args) > at and (args[at] is None or callable(args[at])):
-                streaming, args = args[at], args[:at] + args[at + 1 :]
-                if streaming is not None:
-                    kwargs["streaming_callback"] = streaming
             future = method(self, *args, **kwargs)
             if callback is None:
                 return future
-            deliver = Prompt(_deliver, self, wrap(callback), with_result, rest_at_failure, at_failure)
             self._callbacks_due += 1
-            future.add_done_callback(deliver)
+            future.add_done_callback(functools.partial(_done, self, wrap(callback), at_failure))
             return None
 
-        def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if not kwargs and len(args) == at:  # what is in front of the callback is the ordinary case
-                return method(self, *args)
-            return with_callback(self, args, kwargs)
+        return cast(_Method, wrapper)
+
+    return decorate
+
+
+def _done(stream: Any, callback: Callable[[], Any], at_failure: str, future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        if future.exception() is None:
+            _run(stream, callback)
+        elif at_failure:
+            getattr(stream, at_failure)()
+    _was_due(stream)
+
+
+def accepts_read_callback(at: int, *, rest_at_failure: bool = False) -> Callable[[_Method], _Method]:
+    """Let a read take a callback, which gets the result, as :func:`accepts_callback` does.
+
+    Args:
+        at: 0 or 1. A second callable or ``None`` behind the callback is ``streaming_callback``.
+        rest_at_failure: call it also when the read fails, with what is buffered: ``read_until_close`` up to 6.5.
+    """
+
+    def decorate(method: _Method) -> _Method:
+        def with_callback(self: Any, front: tuple[Any, ...], more: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            # HOT: once per read with a callback.
+            callback = kwargs.pop("callback", None) if kwargs else None
+            if callback is None and more and (more[0] is None or callable(more[0])):
+                callback, more = more[0], more[1:]
+            if more and (more[0] is None or callable(more[0])):
+                if more[0] is not None:
+                    kwargs["streaming_callback"] = more[0]
+                more = more[1:]
+            if callback is None:
+                return method(self, *front, *more, **kwargs)
+            receiver = self._receiver = (_RestReceiver if rest_at_failure else _Receiver)(self, wrap(callback))
+            try:
+                future = method(self, *front, *more, **kwargs) if more or kwargs else method(self, *front)
+            finally:
+                self._receiver = None
+            self._callbacks_due += 1
+            if future is receiver:
+                receiver.listen()
+            else:  # it was satisfied without a read
+                future.add_done_callback(receiver.receive_from)
+            return None
+
+        def wrapper(self: Any, *more: Any, **kwargs: Any) -> Any:
+            return with_callback(self, (), more, kwargs) if more or kwargs else method(self)
 
         def wrapper_of_one(self: Any, what: Any, *more: Any, **kwargs: Any) -> Any:
-            # HOT: once per awaited read.  Written out: a call with a starred argument costs as much again.
-            if not more and not kwargs:
-                return method(self, what)
-            return with_callback(self, (what, *more), kwargs)
+            # HOT: once per read.  Written out: a call with a starred argument costs as much again.
+            return with_callback(self, (what,), more, kwargs) if more or kwargs else method(self, what)
 
         return cast(_Method, functools.wraps(method)(wrapper_of_one if at == 1 else wrapper))
 
     return decorate
 
 
-def _deliver(
-    stream: Any,
-    callback: Callable[..., Any],
-    with_result: bool,
-    rest: bool,
-    at_failure: str,
-    future: "asyncio.Future[Any]",
-) -> None:
-    arguments: tuple[Any, ...] | None = None
-    if not future.cancelled():
-        if future.exception() is None:
-            arguments = (future.result(),) if with_result else ()
-        elif rest:
-            arguments = (stream._buffer.take(len(stream._buffer)),)
-        elif at_failure:
-            getattr(stream, at_failure)()
-    if arguments is not None:
-        _run(stream, callback, *arguments)
-    _was_due(stream)
+class _Receiver(Receiver):
+    """Gives the result of a read to a callback."""
+
+    __slots__ = ()
+
+    def receive(self, result: Any) -> None:
+        # HOT: once per read with a callback.
+        stream = self.stream
+        _run(stream, self.callback, result)
+        stream._callbacks_due -= 1  # _was_due(), written out
+        if stream._peer_closed:
+            stream._notice_end()
+
+    def receive_from(self, future: "asyncio.Future[Any]") -> None:
+        self.receive(future.result())
+
+    def fail(self, error: BaseException) -> None:
+        _was_due(self.stream)
+
+
+class _RestReceiver(_Receiver):
+    __slots__ = ()
+
+    def fail(self, error: BaseException) -> None:
+        self.receive(self.stream._buffer.take(len(self.stream._buffer)))
 
 
 def _was_due(stream: Any) -> None:

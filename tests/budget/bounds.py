@@ -53,7 +53,8 @@ SCRIPTS = {
     "application": Cost(tasks=1, callbacks=3, frames=59, blocks=49),
     "asgi": Cost(tasks=1, callbacks=STEP, frames=22, blocks=24),
     "wsgi": Cost(tasks=1, futures=1, callbacks=STEP + 2, frames=33, blocks=27),
-    "echo": Cost(futures=1, frames=9, blocks=9),
+    "echo": Cost(futures=1, frames=8, blocks=9),
+    "echo-callback": Cost(frames=15, blocks=9),
 }
 
 #: Instructions, of each script that ``python -m bench instructions`` plays, on x86-64 (``test_instructions.py``), but
@@ -74,7 +75,8 @@ INSTRUCTIONS: dict[tuple[int, int], dict[str, int]] = {
         "application": 414_935,
         "asgi": 73_389,
         "wsgi": 136_011,
-        "echo": 18_264,
+        "echo": 17_604,
+        "echo-callback": 21_013,
     },
     (3, 12): {
         "naive": 64_069,
@@ -87,7 +89,8 @@ INSTRUCTIONS: dict[tuple[int, int], dict[str, int]] = {
         "application": 466_879,
         "asgi": 56_070,
         "wsgi": 128_995,
-        "echo": 22_894,
+        "echo": 22_181,
+        "echo-callback": 23_257,
     },
     (3, 13): {
         "naive": 64_138,
@@ -100,6 +103,7 @@ INSTRUCTIONS: dict[tuple[int, int], dict[str, int]] = {
         "application": 446_292,
         "asgi": 55_634,
         "wsgi": 125_482,
-        "echo": 23_716,
+        "echo": 23_060,
+        "echo-callback": 24_038,
     },
 }

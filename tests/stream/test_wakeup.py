@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asynchttp import gen
-from asynchttp.iostream import BaseIOStream
+from asynchttp.iostream import BaseIOStream, StreamClosedError
 from tests.stream.conftest import OpenPair
 from tests.stream.kit import SOCKET_KINDS, turns, until, within
 from tests.support.processes import run_python
@@ -218,6 +218,48 @@ async def test_task_may_close_or_read_on_from_there(connect: OpenPair) -> None:
         assert pair.reader.closed()
 
 
+async def test_callback_runs_in_the_context_of_the_call(connect: OpenPair) -> None:
+    """At once or later, and what it sets is its own."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="nobody's")
+    async with connect() as pair:
+        seen: list[str] = []
+
+        def on_line(line: bytes) -> None:
+            seen.append(variable.get())
+            variable.set("the callback's")
+
+        await pair.peer.send(b"0\n1\n")
+        await within(pair.reader.read_until(b"\n"))
+        await until(lambda: pair.reader.read_buffer_size() == 2)
+        for number in range(3):
+            variable.set(f"call {number}")
+            pair.reader.read_until(b"\n", on_line)
+            variable.set("the test's")
+            assert len(seen) == number, "called inside the call that registered it"
+            if number:
+                await turns()
+                await pair.peer.send(b"2\n")
+            await until(lambda: len(seen) > number)  # noqa: B023 (awaited at once)
+        assert seen == ["call 0", "call 1", "call 2"]
+        assert variable.get() == "the test's"
+
+
+async def test_read_that_is_refused_has_no_callback(connect: OpenPair) -> None:
+    """The next read isn't given to it."""
+    async with connect() as pair:
+        for arguments in ((-1,), ("1",)):
+            with pytest.raises((ValueError, AssertionError)):
+                pair.reader.read_bytes(*arguments, pytest.fail)
+        future = pair.reader.read_bytes(2)
+        with pytest.raises(AssertionError, match="Already reading"):
+            pair.reader.read_bytes(2, pytest.fail)
+        await pair.peer.send(b"ab")
+        assert await within(future) == b"ab"
+        pair.reader.close()
+        with pytest.raises(StreamClosedError):
+            pair.reader.read_bytes(2, pytest.fail)
+
+
 EXITS = """
 import asyncio, socket, sys
 from asynchttp.iostream import IOStream
@@ -229,7 +271,10 @@ async def main():
     async def reader():
         await stream.read_until(b"\\n")
         sys.exit(7)
-    task = asyncio.create_task(reader())
+    if sys.argv[2] == "task":
+        task = asyncio.create_task(reader())
+    else:
+        stream.read_until(b"\\n", lambda line: sys.exit(7))
     await asyncio.sleep(0)
     theirs.sendall(b"a\\n")
     await asyncio.Event().wait()
@@ -238,6 +283,7 @@ loop.run_until_complete(main())
 
 
 @pytest.mark.parametrize("loop_kind", ["asyncio", "uvloop"])
-async def test_exit_of_the_program_is_one(loop_kind: str) -> None:
-    code, _, stderr = run_python("-W", "ignore", "-c", EXITS, loop_kind)
+@pytest.mark.parametrize("reader", ["task", "callback"])
+async def test_exit_of_the_program_is_one(loop_kind: str, reader: str) -> None:
+    code, _, stderr = run_python("-W", "ignore", "-c", EXITS, loop_kind, reader)
     assert code == 7, stderr
