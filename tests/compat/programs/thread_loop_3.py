@@ -33,8 +33,8 @@ thread.start()
 for number in (1, 2):
     IOLoop.instance().add_callback(server.add, number)
 done.wait()
-print("listening on tcp://127.0.0.1:%s" % sys.argv[1], flush=True)
 try:
+    print("listening on tcp://127.0.0.1:%s" % sys.argv[1], flush=True)
     while True:
         time.sleep(1000)
 except KeyboardInterrupt:
