@@ -97,6 +97,20 @@ class ChunkedDecoder:
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return body, position if self._expect is _NOTHING else -1
 
+    def skips(self, data: bytes) -> bool:
+        """Whether ``data`` is just what comes next and one whole chunk, without extensions: it counts as fed then.
+
+        For who doesn't need what is in it; ``False`` changes nothing.
+        """
+        # HOT: once per piece of a raw response.
+        if self._expect is not _HEADER or self._line:
+            return False
+        match = abnf.CHUNK_HEADER.match(data, 0, MAX_HEADER_SIZE)
+        if match is None or match[2]:
+            return False
+        size = int(match[1], 16)
+        return size > 0 and match.end() + size + 2 == len(data) and data.endswith(b"\r\n")
+
     def _chunks(self, data: bytes, position: int, pieces: list[bytes]) -> int:
         """Chunks that came whole, and the header of the one behind them."""
         # HOT: once per chunk. The states DATA and DATA_END, in one step: 0.6 µs instead of 1.5.

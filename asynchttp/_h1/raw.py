@@ -26,6 +26,9 @@ class _In(enum.IntEnum):
     UNTIL_CLOSE = 4
 
 
+_HEAD, _LENGTH, _CHUNKS, _NOTHING, _UNTIL_CLOSE = _In
+
+
 class _SentChunks(chunked.ChunkedDecoder):
     """Chunks that we send ourselves: recipients must bear bad whitespace, and no sender may generate it.
 
@@ -52,7 +55,7 @@ class RawResponse:
         self._method = method
         # The connection will close behind the response, and the client has to be told.
         self._announce_close = announce_close
-        self._in = _In.HEAD
+        self._in = _HEAD
         self._head = bytearray()
         self._left = 0
         self._decoder: chunked.ChunkedDecoder | None = None
@@ -67,7 +70,7 @@ class RawResponse:
     def chunks(cls, method: str) -> "RawResponse":
         """A response whose head was written already, and whose handler frames the chunks itself."""
         response = cls(method)
-        response._in = _In.CHUNKS
+        response._in = _CHUNKS
         response._decoder = _SentChunks()
         return response
 
@@ -76,25 +79,27 @@ class RawResponse:
 
         Raises: :exc:`HTTPOutputError` for octets behind the end; the part before them is lost, and so is the response.
         """
-        if self._in is _In.HEAD:
+        # HOT: once per piece of a raw response.
+        if self._in is _HEAD:
             return self._feed_head(data)
-        if self._in is _In.LENGTH:
+        if self._in is _LENGTH:
             self._left -= len(data)
             if self._left < 0:
                 raise HTTPOutputError("Tried to write more data than Content-Length")
-        elif self._in is _In.CHUNKS:
-            self._feed_chunks(data)
-        elif self._in is _In.NOTHING:
+        elif self._in is _CHUNKS:
+            if self._decoder is None or not self._decoder.skips(data):
+                self._feed_chunks(data)
+        elif self._in is _NOTHING:
             return b""  # Tornado 2 handlers don't look at the method: what a HEAD mustn't get stays here
         return data
 
     def finish(self) -> str | None:
         """What is missing at the end of the response; ``None`` if it is whole."""
-        if self._in is _In.LENGTH and self._left:
+        if self._in is _LENGTH and self._left:
             return f"Tried to write {self._left} bytes less than Content-Length"
-        if self._in is _In.CHUNKS and self._decoder is not None and not self._decoder.complete:
+        if self._in is _CHUNKS and self._decoder is not None and not self._decoder.complete:
             return "the last chunk is missing"
-        if self._in is _In.HEAD:
+        if self._in is _HEAD:
             # Not a head of HTTP/1: as it is, and then the end.
             self.keep_alive = False
         return None
@@ -128,14 +133,14 @@ class RawResponse:
         if told.status == 101:
             self._until_close()
         elif not serializer.may_have_body(self._method, told.status):
-            self._in = _In.NOTHING
+            self._in = _NOTHING
         elif told.body_length is None:
             self._until_close()
         elif told.body_length == framing.CHUNKED:
-            self._in = _In.CHUNKS
+            self._in = _CHUNKS
             self._decoder = _SentChunks()
         else:
-            self._in = _In.LENGTH
+            self._in = _LENGTH
             self._left = self.length = told.body_length
 
     def _doubt(self, told: serializer.ResponseFraming) -> None:
@@ -144,7 +149,7 @@ class RawResponse:
             self.keep_alive = False
 
     def _until_close(self) -> None:
-        self._in = _In.UNTIL_CLOSE
+        self._in = _UNTIL_CLOSE
         self.keep_alive = False
 
     def _feed_chunks(self, data: bytes) -> None:

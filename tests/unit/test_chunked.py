@@ -233,3 +233,42 @@ def test_one_chunk_that_came_whole_is_not_copied_twice() -> None:
     decoder = chunked.ChunkedDecoder()
     decoder.feed(b"186a0\r\n")
     assert decoder.feed(data)[0] is data
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"4",
+        b"4\r\n",
+        b"4\r\nWiki",
+        b"4\r\nWiki\r",
+        b"4\r\nWiki\n\n",
+        b"4\r\nWik\r\n",
+        b"4\r\nWikis\r\n",
+        b"4\nWiki\r\n",
+        b"+4\r\nWiki\r\n",
+        b"0x4\r\nWiki\r\n",
+        b"4;a\r\nWiki\r\n",
+        b"4 \r\nWiki\r\n",
+        b"4\r\nWiki\r\n4\r\nWiki\r\n",
+        b"0\r\n\r\n",
+        b"00\r\n\r\n",
+        b"0\r\nA: b\r\n\r\n",
+    ],
+)
+def test_what_isnt_one_plain_chunk_is_not_skipped(octets: bytes) -> None:
+    assert not chunked.ChunkedDecoder().skips(octets)
+
+
+def test_chunk_is_skipped_only_where_one_begins() -> None:
+    chunk = b"4\r\nWiki\r\n"
+    message = chunk + b"A\r\n" + chunk + b"x\r\n" + chunk + b"0\r\n\r\n"
+    assert decode([message])[:2] == (b"Wiki" + chunk + b"xWiki", b"")
+    for end in range(len(message) + 1):
+        decoder = chunked.ChunkedDecoder()
+        decoder.feed(message[:end])
+        begins = message[:end] in (b"", chunk, chunk + b"A\r\n" + chunk + b"x\r\n", message[:-5])
+        assert decoder.skips(chunk) == begins
+        # It changed nothing, or is as if it had been fed.
+        assert decoder.feed(message[end:])[1] == len(message) - end
