@@ -12,6 +12,7 @@ import pytest
 from asynchttp import concurrent as ours
 from asynchttp.concurrent import chain_future, dummy_executor, future_add_done_callback, run_on_executor
 from asynchttp.ioloop import IOLoop
+from tests.support.turns import turn
 
 Future = asyncio.Future[Any]
 ThreadFuture = concurrent.futures.Future
@@ -20,10 +21,6 @@ ThreadFuture = concurrent.futures.Future
 @pytest.fixture
 def new_future(io_loop: IOLoop) -> Callable[[], Future]:
     return io_loop.asyncio_loop.create_future
-
-
-def turn(io_loop: IOLoop) -> None:
-    io_loop.run_sync(lambda: asyncio.sleep(0.01))
 
 
 def test_classes_of_futures(new_future: Callable[[], Future]) -> None:

@@ -16,6 +16,7 @@ from asynchttp import _coroutines, gen
 from asynchttp.gen import convert_yielded
 from asynchttp.ioloop import IOLoop, TimeoutError
 from tests.loop.conftest import ManualLoop
+from tests.support.turns import turns
 
 Future = asyncio.Future[Any]
 
@@ -544,7 +545,7 @@ def test_result_that_somebody_else_set(io_loop: IOLoop) -> None:
     async def main() -> Any:
         future = coroutine()
         future.set_result("else")
-        await asyncio.sleep(0.01)
+        await turns()
         return await future
 
     assert io_loop.run_sync(main) == "else"

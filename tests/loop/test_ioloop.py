@@ -25,6 +25,7 @@ from asynchttp.gen import coroutine as gen_coroutine
 from asynchttp.gen import sleep as gen_sleep
 from asynchttp.ioloop import IOLoop, PeriodicCallback, PollIOLoop, TimeoutError, new_asyncio_loop
 from tests.support.processes import run_python
+from tests.support.turns import turn
 
 NewLoop = Callable[..., IOLoop]
 
@@ -703,7 +704,7 @@ def test_hook_for_exceptions(new_loop: NewLoop) -> None:
         loop.add_future(done, lambda future: fail_with(errors[2]))
         loop.add_callback(fail_later, errors[3])
         loop.add_handler(writer, lambda fd, events: (loop.remove_handler(fd), fail_with(errors[4])), IOLoop.WRITE)
-        loop.run_sync(lambda: asyncio.sleep(0.01))
+        turn(loop)
     assert sorted(map(str, loop.heard)) == ["0", "1", "2", "3", "4"]
 
 
@@ -741,7 +742,7 @@ def test_coroutine_as_callback_is_run(io_loop: IOLoop) -> None:
 def test_failing_coroutine_as_callback_is_logged(io_loop: IOLoop, expect_log: Any) -> None:
     expected = expect_log("asynchttp.application", "^Exception in callback .*fail_later", count=1)
     io_loop.add_callback(fail_later, ValueError("once"))
-    io_loop.run_sync(lambda: asyncio.sleep(0.01))
+    turn(io_loop)
     assert str(expected.records[0].exc_info[1]) == "once"
 
 
@@ -750,7 +751,7 @@ def test_failing_future_of_a_thread_as_result_is_logged(io_loop: IOLoop, expect_
     expect_log("asynchttp.application", "^Exception in callback", count=1)
     io_loop.add_callback(lambda: future)
     io_loop.add_callback(future.set_exception, ValueError())
-    io_loop.run_sync(lambda: asyncio.sleep(0.01))
+    turn(io_loop)
 
 
 def test_cancellation_is_silent(io_loop: IOLoop) -> None:
@@ -763,7 +764,7 @@ def test_cancellation_is_silent(io_loop: IOLoop) -> None:
 
     io_loop.add_callback(cancelled)
     io_loop.add_callback(cancelled_later)
-    io_loop.run_sync(lambda: asyncio.sleep(0.01))
+    turn(io_loop)
 
 
 # ---- futures and executors
@@ -907,7 +908,7 @@ def test_remove_timeout(io_loop: IOLoop) -> None:
     io_loop.remove_timeout(removed)
     io_loop.remove_timeout(removed)
     fired = io_loop.call_later(0, seen.append, "fired")
-    io_loop.run_sync(lambda: asyncio.sleep(0.01))
+    turn(io_loop)
     io_loop.remove_timeout(fired)
     assert seen == ["fired"]
 
@@ -969,7 +970,7 @@ def test_update_handler(io_loop: IOLoop, pair: Pair) -> None:
 
     pair[1].send(b"x")
     io_loop.add_handler(pair[0], handler, IOLoop.NONE)
-    io_loop.run_sync(lambda: asyncio.sleep(0.01))
+    turn(io_loop)
     assert seen == []
     io_loop.update_handler(pair[0], IOLoop.WRITE | IOLoop.ERROR)
     io_loop.start()
@@ -1030,7 +1031,7 @@ def test_removed_handler_is_not_called_in_the_same_turn(io_loop: IOLoop) -> None
     for one, other in sockets:
         io_loop.add_handler(one, handler, IOLoop.READ)
         other.send(b"x")
-    io_loop.run_sync(lambda: asyncio.sleep(0.02))
+    turn(io_loop)
     for one, other in sockets:
         one.close()
         other.close()
@@ -1050,7 +1051,7 @@ def test_handler_that_was_replaced_in_the_same_turn_is_not_called(io_loop: IOLoo
     for one, other in sockets:
         io_loop.add_handler(one, handler, IOLoop.READ)
         other.send(b"x")
-    io_loop.run_sync(lambda: asyncio.sleep(0.02))
+    turn(io_loop)
     for one, other in sockets:
         one.close()
         other.close()
@@ -1230,13 +1231,13 @@ def test_blocking_log_threshold(io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch
     told = threading.Event()
     log_stack = io_loop.log_stack
     monkeypatch.setattr(io_loop, "log_stack", lambda *args: (log_stack(*args), told.set()))
-    expected = expect_log("asynchttp.general", r"^IOLoop blocked for 0\.050000 seconds in\n", count=1)
+    expected = expect_log("asynchttp.general", r"^IOLoop blocked for 0\.300000 seconds in\n", count=1)
 
     def wait_in_here() -> None:
         told.wait(10)
         io_loop.stop()
 
-    io_loop.set_blocking_log_threshold(0.05)
+    io_loop.set_blocking_log_threshold(0.3)
     io_loop.call_later(0.05, wait_in_here)
     io_loop.start()
     io_loop.set_blocking_log_threshold(None)
@@ -1265,7 +1266,7 @@ def test_blocking_signal_threshold(io_loop: IOLoop) -> None:
         io_loop.stop()
 
     with handling(signal.SIGALRM, signal.SIG_DFL):
-        io_loop.set_blocking_signal_threshold(0.05, action)
+        io_loop.set_blocking_signal_threshold(0.3, action)
         io_loop.call_later(0.05, spin)
         io_loop.start()
         io_loop.set_blocking_signal_threshold(None, None)
@@ -1281,7 +1282,7 @@ def test_blocking_signal_threshold_with_log_stack_as_action(io_loop: IOLoop, exp
         io_loop.stop()
 
     with handling(signal.SIGALRM, signal.SIG_DFL):
-        io_loop.set_blocking_signal_threshold(0.05, io_loop.log_stack)
+        io_loop.set_blocking_signal_threshold(0.3, io_loop.log_stack)
         io_loop.call_later(0.05, spin)
         io_loop.start()
         io_loop.set_blocking_signal_threshold(None, None)

@@ -23,10 +23,7 @@ from asynchttp.stack_context import (
     wrap,
 )
 from tests.support.processes import run_python
-
-
-def turn(io_loop: IOLoop) -> None:
-    io_loop.run_sync(lambda: asyncio.sleep(0.01))
+from tests.support.turns import turn
 
 
 def later(io_loop: IOLoop, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
@@ -639,10 +636,10 @@ def test_handler_of_a_descriptor_runs_inside_the_context(io_loop: IOLoop, log: L
 
 def test_periodic_callback_runs_inside_the_context(io_loop: IOLoop, log: Log) -> None:
     with log.context("a"):
-        periodic = PeriodicCallback(lambda: (log.call("call")(), periodic.stop()), 1)
+        periodic = PeriodicCallback(lambda: (log.call("call")(), periodic.stop(), io_loop.stop()), 1)
         periodic.start()
     log.take()
-    turn(io_loop)
+    io_loop.start()
     assert log.take() == ["+a", "call", "-a"]
 
 

@@ -281,10 +281,11 @@ async def test_connection_that_died_in_the_queue_is_passed_over_in_silence(
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses of a length for tests, and the right to warn."""
+    """Pauses of a length for tests, and the right to warn once."""
     monkeypatch.setattr(netutil, "_PAUSE_FIRST", 0.01)
     monkeypatch.setattr(netutil, "_PAUSE_LONGEST", 0.04)
     monkeypatch.setattr(netutil._Acceptor, "_last_warning", float("-inf"))
+    monkeypatch.setattr(netutil, "_WARNING_INTERVAL", 3600)
 
 
 @pytest.mark.usefixtures("quick")
@@ -325,7 +326,7 @@ async def test_removed_while_it_pauses_never_comes_back(
 ) -> None:
     announced = expect_log("asynchttp.general", "Cannot accept")
     # More errors than a busy machine has time for: it shall still pause when it is removed.
-    with Scripted.of(listener, *[errno.EMFILE] * 50) as scripted:
+    with Scripted.of(listener, *[errno.EMFILE] * 500) as scripted:
         remove = netutil.add_accept_handler(scripted, accepted)
         clients.connect()
         await announced.wait()
@@ -353,7 +354,7 @@ async def test_other_listeners_work_while_one_pauses(
     announced = expect_log("asynchttp.general", "Cannot accept")
     [other] = netutil.bind_sockets(0, "127.0.0.1")
     # More errors than a busy machine has time for: what it accepted afterwards nobody would close.
-    with other, Scripted.of(listener, *[errno.EMFILE] * 50) as scripted:
+    with other, Scripted.of(listener, *[errno.EMFILE] * 500) as scripted:
         remove_paused = netutil.add_accept_handler(scripted, lambda *args: None)
         clients.connect()
         await announced.wait()
@@ -447,7 +448,7 @@ async def test_process_without_descriptors_stays_calm_and_comes_back(loop_name: 
     assert report["time"] >= 2.5
     assert report["cpu"] < 0.05 * report["time"]
     # Once a second: at 0, 1 and 2 s, give or take the doubling of the pauses.
-    assert 2 <= len(report["records"]) <= 4
+    assert 2 <= len(report["records"]) <= report["time"] + 1.5
     for name, level, message in report["records"]:
         assert (name, level) == ("asynchttp.general", "WARNING")
         assert f"('127.0.0.1', {port})" in message

@@ -252,7 +252,7 @@ class TestSeveralAddresses:
         before = count_sockets()
         started = asyncio.get_running_loop().time()
         stream = await client.connect("two", 80)
-        assert 0.25 < asyncio.get_running_loop().time() - started < 2
+        assert 0.25 < asyncio.get_running_loop().time() - started < 30  # a system gives up after minutes
         assert stream.socket.family == V4
         connection = await server.connection()
         await settled()
@@ -299,8 +299,8 @@ class TestTimeout:
         assert count_sockets() == before
 
     async def test_handshake(self, server: Server, client: TCPClient) -> None:
-        with pytest.raises(TimeoutError) as info:
-            await client.connect("127.0.0.1", server.port, ssl_options={"cert_reqs": ssl.CERT_NONE}, timeout=0.2)
+        with pytest.raises(TimeoutError) as info:  # long enough for a busy machine to connect before
+            await client.connect("127.0.0.1", server.port, ssl_options={"cert_reqs": ssl.CERT_NONE}, timeout=2)
         assert str(info.value) == f"Timeout during TLS handshake with 127.0.0.1:{server.port}"
         connection = await server.connection()
         while await received(connection, 10000):
