@@ -159,6 +159,8 @@ def delegate_style(delegate: Any, decompress: bool = False) -> Style:
     def start(request: ServerRequest) -> None:
         engine = request.engine
         message = delegate.start_request(engine, Exchange(engine, request))
+        if b"upgrade" in request.tail.octets.lower():  # perhaps; and for others it would be a cycle of references
+            request.delegate = message
         if decompress:
             message = DecompressingDelegate(
                 message, functools.partial(engine.max_body_size, request), engine.params.chunk_size

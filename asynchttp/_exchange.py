@@ -172,6 +172,8 @@ class ServerRequest(httputil.HTTPServerRequest):
     prefix = ""
     #: whether an application was told that its client left: it need not answer
     told_of_end = False
+    #: the message delegate of a request that may become a WebSocket
+    delegate: Any = None
 
     def __init__(self, engine: Engine, method: str, target: bytes, tail: head.Tail) -> None:
         # HOT: once per request.

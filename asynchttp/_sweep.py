@@ -7,8 +7,9 @@ same tick renews the ``Date`` field.
 
 import asyncio
 import time
+import weakref
 from collections.abc import Container
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from asynchttp import httputil
 
@@ -53,6 +54,8 @@ class Sweep:
         self._due = 0.0
         #: set when the server begins to end: what goes on for ever should come to its end
         self.draining = asyncio.Event()
+        #: WebSocket handlers of Tornado that have taken their streams: to be told then, too
+        self.websockets: weakref.WeakSet[Any] = weakref.WeakSet()
         self._renew()
 
     def _renew(self) -> None:

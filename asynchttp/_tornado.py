@@ -3,17 +3,24 @@
 ``tornado.web`` catches ``tornado.iostream.StreamClosedError``, and wants a start line to be ``tornado.httputil``'s. So
 what it gets is made of classes that are both, ours and Tornado's. Nothing is imported for that: who uses Tornado has
 imported it. Its modules may be ours under another name, too; then there is nothing to do.
+
+Its WebSocket handlers take their streams from the server, which then knows nothing of them. For its end it keeps who
+did so: see :func:`close_websocket`.
 """
 
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from asynchttp import httputil
 from asynchttp._h1.errors import HTTPInputError
-from asynchttp.iostream import StreamClosedError
+from asynchttp.iostream import IOStream, StreamClosedError
+from asynchttp.log import app_log
 
-__all__ = ["accept_handlers", "in_our_terms", "meet_tornado"]
+__all__ = ["accept_handlers", "close_websocket", "in_our_terms", "meet_tornado", "websocket_handler"]
+
+#: Of the close frame: an endpoint that goes away, such as a server that ends (RFC 6455 §7.4.1).
+_GOING_AWAY: Final = 1001
 
 
 def meet_tornado() -> Callable[[str, str, str], Any]:
@@ -38,6 +45,32 @@ def in_our_terms(error: BaseException) -> BaseException:
     refused = HTTPInputError(str(error))
     refused.public = "Bad Request"
     return refused
+
+
+def websocket_handler(message: Any) -> Any:
+    """The ``WebSocketHandler`` that a message delegate of Tornado has started, or ``None``."""
+    while (inner := getattr(message, "delegate", None)) is not None:  # of a router
+        message = inner
+    handler = getattr(message, "handler", None)
+    return handler if hasattr(handler, "ws_connection") else None
+
+
+def close_websocket(handler: Any) -> IOStream | None:
+    """Say goodbye on an open WebSocket: the server ends.
+
+    Returns: its stream, which Tornado closes when the client has answered, or after five seconds; ``None`` if it was
+        closing already.
+    """
+    connection = handler.ws_connection
+    if connection is None or connection.is_closing():
+        return None
+    stream: IOStream = connection.stream
+    try:
+        handler.close(_GOING_AWAY)
+    except Exception:  # some have a close() of their own
+        app_log.error("Exception in close() of %r", handler, exc_info=True)
+        stream.close()
+    return stream
 
 
 def accept_handlers(web: Any) -> None:

@@ -61,6 +61,7 @@ from asynchttp._http1functions import DIGITS, HEXDIGITS, is_transfer_encoding_ch
 from asynchttp._interfaces import HTTPServerConnectionDelegate
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._sweep import Sweep
+from asynchttp._tornado import websocket_handler
 from asynchttp._watched import HEAD_SAMPLE, NO_PAUSE, Pause, WatchedConnection
 from asynchttp.iostream import IOStream, StreamClosedError
 
@@ -546,6 +547,9 @@ class HTTP1ServerConnection(WatchedConnection):
         self._pauses = NO_PAUSE
         self._receiver = None
         self.stream.release_consumer(rest)
+        handler, exchange.delegate = websocket_handler(exchange.delegate), None
+        if handler is not None:
+            self._sweep.websockets.add(handler)
         self._on_close(self)
         return self.stream
 

@@ -30,6 +30,7 @@ from asynchttp._proxyprotocol import ProxyHeader
 from asynchttp._reasons import REASONS
 from asynchttp._response import TURN_SIZE
 from asynchttp._sweep import Sweep
+from asynchttp._tornado import close_websocket
 from asynchttp._trust import AddressList
 from asynchttp.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
 from asynchttp.httputil import HTTPRequest
@@ -203,6 +204,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self._on_closed = self._closed
         # Connections whose PROXY header isn't whole.
         self._arriving: set[ProxiedConnection] = set()
+        # Streams of WebSockets of Tornado's handlers that have been told of the end.
+        self._leaving: list[IOStream] = []
         self._sweep: Sweep | None = None
         self._style: Any = None
         self._accepted_count = 0
@@ -439,13 +442,22 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             for arriving in list(self._arriving):
                 if arriving.since < limit:
                     arriving.close()
-        return not self._connections and not self._arriving and not (self._style and self._style.running)
+            for handler in list(self._sweep.websockets):
+                stream = close_websocket(handler)
+                if stream is not None:
+                    self._leaving.append(stream)
+            self._sweep.websockets.clear()
+        self._leaving = [stream for stream in self._leaving if not stream.closed()]
+        left = self._connections or self._arriving or self._leaving or (self._style and self._style.running)
+        return not left
 
     def _cut(self) -> None:
         for arriving in list(self._arriving):
             arriving.close()
         for connection in list(self._connections):
             connection.cut()
+        for stream in self._leaving:
+            stream.close()
 
     async def close_all_connections(self) -> None:
         """Close all connections at once, whatever is in progress on them.  Source: Tornado."""

@@ -1,16 +1,18 @@
 """The end of a server under load: SIGTERM, limits, second signals, and what every connection sees of it."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.kit import Load, start_crew, wait_until
-from tests.support.processes import start_python
+from tests.faults.kit import Load, get, start_crew, wait_until
+from tests.support.processes import Process, start_python
 from tests.support.rawclient import RawClient
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])  # of the clients; the server has both
@@ -141,6 +143,62 @@ async def test_second_signal_cuts(loop_name: str, first: signal.Signals) -> None
             assert await client.read_to_end() == b""
         await crew.ended(1)
         assert time.monotonic() - started < 10  # of 30
+
+
+HANDSHAKE = get(
+    "/socket",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+)
+#: "Going away", 1001, as the server says it, and as a client repeats it.
+GOING_AWAY, REPEATED = b"\x88\x02\x03\xe9", b"\x88\x82\0\0\0\0\x03\xe9"
+
+
+@contextlib.contextmanager
+def interfaces(loop_name: str, *arguments: str) -> Iterator[Process]:
+    """Applications of Tornado and WSGI under the command line."""
+    target = "tests.faults.programs.interfaces:application"
+    with start_python("-m", "asynchttp", target, "--port", "0", "--loop", loop_name, *arguments) as process:
+        yield process
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_sigterm_closes_websockets_of_tornado_and_finishes_requests_of_wsgi(loop_name: str, workers: int) -> None:
+    with interfaces(loop_name, "--workers", str(workers)) as process:
+        port = process.wait_for_port()
+        async with contextlib.AsyncExitStack() as stack:
+            websockets = [await stack.enter_async_context(await RawClient.connect(port, deadline=20)) for _ in "1234"]
+            for websocket in websockets:
+                assert (await websocket.request(HANDSHAKE)).status == 101
+            working = await stack.enter_async_context(await RawClient.connect(port, deadline=20))
+            await working.send(get("/wsgi?1"))
+            process.wait_for_line("^working$")
+            process.send_signal(signal.SIGTERM)
+            for websocket in websockets:
+                assert await websocket.read_exactly(4) == GOING_AWAY
+                await websocket.send(REPEATED)
+                assert await websocket.read_to_end() == b""
+            response = await working.read_response()
+            assert (response.body, response.has_token("Connection", "close")) == (b"worked", True)
+        assert process.wait() == 0
+        assert process.stdout.count("closed 1001") == len(websockets)
+        assert "Traceback" not in process.stderr
+
+
+async def test_limit_cuts_websockets_and_requests_of_wsgi(loop_name: str) -> None:
+    with interfaces(loop_name, "--graceful-timeout", "0.5") as process:
+        port = process.wait_for_port()
+        async with await RawClient.connect(port, deadline=20) as websocket, await RawClient.connect(port) as working:
+            assert (await websocket.request(HANDSHAKE)).status == 101
+            await working.send(get("/wsgi?3"))
+            process.wait_for_line("^working$")
+            process.send_signal(signal.SIGTERM)
+            assert await websocket.read_to_end() == GOING_AWAY  # Tornado itself would wait for five seconds
+            assert await working.read_to_end() == b""
+        assert process.wait() == 0
+        assert "closed None" in process.stdout
 
 
 def _accepts(port: int) -> bool:

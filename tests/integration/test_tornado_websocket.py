@@ -15,7 +15,7 @@ import tornado.routing
 import tornado.web
 import tornado.websocket
 
-from tests.integration.helpers import run_server, until, within
+from tests.integration.helpers import only_connection, run_server, until, within
 from tests.support.rawclient import RawClient
 from tests.support.servers import RunningServer
 from tests.support.splits import every_split
@@ -211,3 +211,51 @@ async def test_websocket_client_of_tornado_on_our_server(server: RunningServer) 
     assert await within(connection.read_message()) is None
     await within(Socket.last.closed.wait())
     assert Socket.last.close_code == 1000
+
+
+#: "Going away", 1001: of the server, and as a client repeats it.
+GOING_AWAY, REPEATED = b"\x88\x02\x03\xe9", frame(b"\x03\xe9", 8)
+
+
+async def test_end_of_the_server_closes_with_1001_and_waits_for_the_client(server: RunningServer) -> None:
+    async with await handshake(server) as client, await handshake(server) as other:
+        handler = Socket.last
+        ending = asyncio.create_task(server.server.shutdown(20))
+        assert await client.read_exactly(4) == GOING_AWAY
+        await other.send(REPEATED)  # in its own name, before it has read ours
+        await client.send(REPEATED)
+        assert await client.read_to_end() == b""
+        await within(ending)
+        await within(handler.closed.wait())
+        assert handler.close_code == 1001
+
+
+async def test_websocket_that_does_not_answer_is_cut_at_the_limit(server: RunningServer) -> None:
+    async with await handshake(server) as client:
+        await within(server.server.shutdown(0.2), 4)  # Tornado itself would wait for five seconds
+        assert await client.read_to_end() == GOING_AWAY
+        await within(Socket.last.closed.wait())
+
+
+async def test_websocket_that_opens_while_the_server_ends_is_closed_with_1001(server: RunningServer) -> None:
+    async with await server.connect() as client:
+        await until(lambda: server.server.connections)
+        ending = asyncio.create_task(server.server.shutdown(20))
+        await until(lambda: only_connection(server.server).draining.is_set())
+        await client.send(HANDSHAKE)
+        assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        assert await client.read_exactly(4) == GOING_AWAY
+        await client.send(REPEATED)
+        await within(ending)
+
+
+async def test_close_that_fails_ends_the_websocket_and_is_logged(server: RunningServer, expect_log: Any) -> None:
+    expect_log("asynchttp.application", r"(?s)Exception in close\(\) of .*ZeroDivisionError", count=1)
+
+    def fail(*args: Any) -> None:
+        raise ZeroDivisionError
+
+    async with await handshake(server) as client:
+        Socket.last.close = fail  # type: ignore[method-assign]
+        await within(server.server.shutdown(20))
+        assert await client.read_to_end() == b""
