@@ -212,7 +212,7 @@ async def test_a_hundred_thousand_fields_are_431_at_once() -> None:
         loop = asyncio.get_running_loop()
         before = loop.time()
         await refused(running, 431, [octets])
-        assert loop.time() - before < 2
+        assert loop.time() - before < 10
     assert handler.calls == []
 
 

@@ -446,7 +446,7 @@ async def test_limits_on_a_real_clock() -> None:
             async with await running.connect() as client:
                 await client.send(octets)
                 answer = await client.read_to_end()
-                assert 0.05 <= loop.time() - before < 2
+                assert 0.05 <= loop.time() - before < 10
                 assert answer[:13] == {0: b"", 5: b"HTTP/1.1 408 ", len(HEAD): b"HTTP/1.1 200 "}[len(octets)]
 
 
