@@ -74,6 +74,14 @@ async def do_block(request, value):
     return "blocked"
 
 
+async def do_block_until(request, value):
+    """Until there is a file of that name."""
+    say("blocking")
+    while not os.path.exists(value):  # noqa: ASYNC240 - the fault
+        time.sleep(0.01)  # noqa: ASYNC251
+    return "blocked"
+
+
 async def do_size(request, value):
     return b"x" * int(value)
 
