@@ -44,8 +44,7 @@ def number(least: int = 0, most: int = _MOST) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most:
             return int(text)
-        bounds = f"{least} to {most}" if most < _MOST else f"{least} or more"
-        raise ValueError(f"{text!r} is not a whole number: {bounds}")
+        raise ValueError(f"{text!r} is not a whole number: {least} to {most}")
 
     return parse
 
@@ -63,7 +62,7 @@ def size(least: int = 1) -> Callable[[str], int]:
         match = _SIZE.fullmatch(text)
         if match and len(match[1]) <= 15 and least <= (octets := int(match[1]) * _UNITS[match[2].upper()]) < 1 << 50:
             return octets
-        raise ValueError(f"{text!r} is not a size of {least} octets or more, such as 65536, 64K, 10M")
+        raise ValueError(f"{text!r} is not a size such as 65536, 64K, 10M: {least} octets to 1048575G")
 
     return parse
 
@@ -77,7 +76,7 @@ def duration(least: float = 0.0) -> Callable[[str], float]:
         except ValueError:
             seconds = math.nan
         if not math.isfinite(seconds) or seconds < least or seconds > 1e9:
-            raise ValueError(f"{text!r} is not a number of seconds, {least:g} or more")
+            raise ValueError(f"{text!r} is not a number of seconds: {least:g} to 1000000000")
         return seconds
 
     return parse

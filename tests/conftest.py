@@ -1,8 +1,6 @@
 """What holds for every test: both event loops, and no log record that the test didn't announce."""
 
 import asyncio
-import compileall
-import pathlib
 import signal
 from collections.abc import Callable, Iterator
 
@@ -35,15 +33,6 @@ LOOP_FACTORIES: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": _new_uvloop,
 }
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Compile the package once: where nobody writes bytecode each process that a test starts would do it again.
-
-    That is two thirds of the time that such a process takes to start.
-    """
-    if not hasattr(config, "workerinput"):  # the first process of the run, or the only one
-        compileall.compile_dir(pathlib.Path(__file__).parent.parent / "asynchttp", quiet=2)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

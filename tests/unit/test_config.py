@@ -101,6 +101,19 @@ def test_value_out_of_range_names_its_flag_and_its_variable(option: str, text: s
         assert refusal(env={variable: text}).startswith(f"{variable}: ")
 
 
+@pytest.mark.parametrize(
+    ("option", "bounds"),
+    [
+        ("max-header-count", "1 to 2147483647"),
+        ("max-header-size", "64 octets to 1048575G"),
+        ("header-timeout", "0.01 to 1000000000"),
+    ],
+)
+def test_refusal_names_both_bounds(option: str, bounds: str) -> None:
+    for text in ("-1", "9" * 20):
+        assert refusal(*given(option, text)).endswith(f": {bounds}")
+
+
 def test_every_option_with_bounds_is_tested() -> None:
     free = {option.name for option in OPTIONS if option.parse.__name__ in ("name", "str", "switch")}
     assert {option.name for option in OPTIONS} - free - VALUES.keys() == {
