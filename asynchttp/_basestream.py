@@ -201,14 +201,16 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
             return
         read = self._read
         buffer = self._buffer
+        if read is not None and not buffer.size and read.is_whole(data):
+            self._read = None
+            if resolve(self._loop, read.future, data):
+                return
+            read = None  # it was cancelled
         if read is None:
             if self._link is not CLOSED:
                 buffer.append(data)
                 if buffer.size >= self.read_chunk_size:
                     self._pause_reading()
-        elif not buffer.size and read.is_whole(data) and not read.future.done():
-            self._read = None
-            resolve(self._loop, read.future, data)
         else:
             buffer.append(data)
             self._serve_read()

@@ -85,8 +85,11 @@ class Receiver:
         """Bystanders care for a cancellation only."""
 
 
-def resolve(loop: asyncio.AbstractEventLoop, future: Any, result: Any) -> None:
-    """Set the result of ``future``; who alone waits for it has gone on when this returns, and may have changed all."""
+def resolve(loop: asyncio.AbstractEventLoop, future: Any, result: Any) -> bool:
+    """Set the result of ``future``; who alone waits for it has gone on when this returns, and may have changed all.
+
+    Returns: False if it was cancelled: nobody has the result then.
+    """
     # HOT: once per read.
     waiters = future._callbacks
     if waiters:
@@ -97,15 +100,17 @@ def resolve(loop: asyncio.AbstractEventLoop, future: Any, result: Any) -> None:
             or type(call.__self__) is not _Task
         ):
             future.set_result(result)
-            return
+            return True
         future.remove_done_callback(call)
         future.set_result(result)
         result = future
     elif isinstance(future, Receiver):
         call, context = future.receive, future.context
+    elif future.done():
+        return False
     else:
         future.set_result(result)
-        return
+        return True
     try:
         context.run(call, result)
     except RuntimeError:
@@ -114,6 +119,7 @@ def resolve(loop: asyncio.AbstractEventLoop, future: Any, result: Any) -> None:
     except (KeyboardInterrupt, SystemExit) as error:
         # They are for who runs the loop; a transport would take them for an error of its protocol.
         loop.call_soon(_end_loop, error)
+    return True
 
 
 def is_awaited(future: Any) -> bool:

@@ -75,8 +75,8 @@ INSTRUCTIONS: dict[tuple[int, int], dict[str, int]] = {
         "application": 414_935,
         "asgi": 73_389,
         "wsgi": 136_011,
-        "echo": 17_604,
-        "echo-callback": 21_013,
+        "echo": 17_381,
+        "echo-callback": 20_586,
     },
     (3, 12): {
         "naive": 64_069,
@@ -89,8 +89,8 @@ INSTRUCTIONS: dict[tuple[int, int], dict[str, int]] = {
         "application": 466_879,
         "asgi": 56_070,
         "wsgi": 128_995,
-        "echo": 22_181,
-        "echo-callback": 23_257,
+        "echo": 21_998,
+        "echo-callback": 22_813,
     },
     (3, 13): {
         "naive": 64_138,
@@ -103,7 +103,7 @@ INSTRUCTIONS: dict[tuple[int, int], dict[str, int]] = {
         "application": 446_292,
         "asgi": 55_634,
         "wsgi": 125_482,
-        "echo": 23_060,
-        "echo-callback": 24_038,
+        "echo": 22_887,
+        "echo-callback": 23_643,
     },
 }
