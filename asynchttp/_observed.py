@@ -221,6 +221,11 @@ class ObservedConnection(HTTP1ServerConnection):
             self._sent += len(data)
         return _put(self, data)
 
+    def _put_large(self, head: bytes, body: bytes) -> Any:
+        if self._first is None:
+            self._first = head
+        return super()._put_large(head, body)
+
     def _put_piece(self, exchange: ServerRequest, data: bytes) -> Any:
         if self._first is None:
             self._first = data
@@ -228,13 +233,15 @@ class ObservedConnection(HTTP1ServerConnection):
 
     def _flush(self) -> None:
         # HOT: once per packet.
-        # Inlined: ResponseWriter._flush.
+        # Inlined: ResponseWriter._flush, for one piece.
         out = self._out
-        if out:
+        if len(out) == 1:
             self._out = ()
-            data = out[0] if len(out) == 1 else b"".join(out)
-            self._sent += len(data)
-            self.stream.send(data)
+            self._sent += len(out[0])
+            self.stream.send(out[0])
+        elif out:
+            self._sent += sum(map(len, out))
+            super()._flush()
 
     def write_headers(self, exchange: ServerRequest, start_line: Any, headers: Any, chunk: Any = None) -> Any:
         done = super().write_headers(exchange, start_line, headers, chunk)

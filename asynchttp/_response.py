@@ -51,6 +51,10 @@ _QUICK: Final = 100e-6
 
 _R_HEAD, _R_DONE = Reading.HEAD, Reading.DONE
 
+#: A response by ``respond`` with nothing said of it, which has a length, ``Date`` and ``Server``, and a body.
+_ORDINARY_HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n"
+_ORDINARY: Final = _ORDINARY_HEAD + b"%b"
+
 #: Requests whose successful response has no body.
 _BODILESS: Final = frozenset(("HEAD", "CONNECT"))
 
@@ -185,6 +189,11 @@ class ResponseWriter:
             return self._wait(len(data))
         return self._done
 
+    def _put_large(self, head: bytes, body: bytes) -> "asyncio.Future[None]":
+        """:meth:`_put` for a response whose body is worth no copy."""
+        self._out += (head,)
+        return self._put(body)
+
     def _put_piece(self, exchange: ServerRequest, data: bytes) -> "asyncio.Future[None]":
         """:meth:`_put` for a piece of a body, behind which more may come."""
         complete = self._writing is _W_LENGTH and not self._left
@@ -230,7 +239,12 @@ class ResponseWriter:
         out = self._out
         if out:
             self._out = ()
-            self.stream.send(out[0] if len(out) == 1 else b"".join(out))
+            if len(out) == 1:
+                self.stream.send(out[0])
+            elif len(out[-1]) > CORKED_SIZE:
+                self.stream.send_pieces(out)  # a copy would cost more than its octets
+            else:
+                self.stream.send(b"".join(out))
 
     def _flush_later(self) -> None:
         self._flushing = False
@@ -280,10 +294,13 @@ class ResponseWriter:
             and exchange.method not in _BODILESS
             and self._reading is _R_DONE
         ):
-            message = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), self._sweep.date_line, body)
+            if len(body) <= CORKED_SIZE:
+                done = self._put(_ORDINARY % (len(body), self._sweep.date_line, body))
+            else:
+                done = self._put_large(_ORDINARY_HEAD % (len(body), self._sweep.date_line), body)
         else:
-            message = self._whole_response(exchange, body, status, headers)
-        done = self._put(message)
+            head, body = self._whole_response(exchange, body, status, headers)
+            done = self._put(head + body) if len(body) <= CORKED_SIZE else self._put_large(head, body)
         self._finished(exchange)
         return done
 
@@ -313,8 +330,10 @@ class ResponseWriter:
                 self._octets_memo = memo if len(memo[3]) <= _MEMO_SIZE else _NO_HEAD
             if memo is not _NO_HEAD:
                 length_line = memo[4] or b"Content-Length: %d\r\n\r\n" % size
-                message = b"".join((memo[3], self._sweep.date_line, length_line, body))
-                done = self._put(message)
+                if size <= CORKED_SIZE:
+                    done = self._put(b"".join((memo[3], self._sweep.date_line, length_line, body)))
+                else:
+                    done = self._put_large(b"".join((memo[3], self._sweep.date_line, length_line)), body)
                 self._finished(exchange)
                 return done
         length = b"%d" % len(body)
@@ -334,7 +353,8 @@ class ResponseWriter:
         body: bytes,
         status: int,
         headers: Headers,
-    ) -> bytes:
+    ) -> tuple[bytes, bytes]:
+        """The head of a response, and what goes out of its body."""
         if not 200 <= status <= 599:
             raise ValueError(f"not a final status code (200–599): {status!r}")
         fields = list(_pairs(headers))
@@ -361,7 +381,7 @@ class ResponseWriter:
                 own += b"Connection: close\r\n"
         else:
             own += self._connection_field(exchange)
-        return b"%b%b%b\r\n%b" % (serializer.status_line(status), encoded, own, body if has_body else b"")
+        return b"%b%b%b\r\n" % (serializer.status_line(status), encoded, own), body if has_body else b""
 
     def _connection_field(self, exchange: ServerRequest) -> bytes:
         """What the client has to be told of the connection's fate: nothing, if it is what it expects anyhow."""
@@ -429,7 +449,10 @@ class ResponseWriter:
             head += self._connection_field(exchange)
         head += b"\r\n"
         if body:
-            return self._put_piece(exchange, head + self._framed(exchange, body))
+            framed = self._framed(exchange, body)
+            if len(framed) > CORKED_SIZE:
+                return self._put_large(head, framed)
+            return self._put_piece(exchange, head + framed)
         self._out += (head,)
         if not self._corked:
             self._flush_soon()

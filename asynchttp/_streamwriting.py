@@ -2,12 +2,17 @@
 
 import asyncio
 import collections
+from collections.abc import Sequence
+from typing import Any
 
 from asynchttp._legacy.callbacks import accepts_write_callback
 from asynchttp._reads import StreamBufferFullError
 from asynchttp._streamtypes import CLOSED, LOST, UP, Consumer, StreamClosedError, StreamParts, fail, octets
 
 __all__ = ["WritingHalf"]
+
+#: asyncio's transports join what they get by ``writelines`` (3.11), or leave out ``pause_writing`` (3.12 and 3.13).
+_FORGETFUL: Any = getattr(asyncio.selector_events, "_SelectorSocketTransport", ())
 
 
 class WritingHalf(StreamParts):
@@ -84,6 +89,15 @@ class WritingHalf(StreamParts):
                 self._transport = None  # as in write()
         elif self._link < UP:
             self._keep_unsent(data)
+
+    def send_pieces(self, pieces: Sequence[bytes]) -> None:
+        """In push mode: :meth:`send` of several pieces behind each other, which aren't copied where the loop can."""
+        if self._transport is None or isinstance(self._transport, _FORGETFUL):
+            self.send(b"".join(pieces))
+        else:
+            self._transport.writelines(pieces)
+            if self._transport.is_closing():
+                self._transport = None  # as in write()
 
     def send_eof(self) -> bool:
         """In push mode: close the sending side behind what was written.

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from asynchttp._observed import Outcome
+from asynchttp.asgi import ASGIHandler
 from asynchttp.httpserver import HTTPServer
 from asynchttp.httputil import HTTPHeaders, ResponseStartLine
 from tests.integration.helpers import build_request, only_connection, run_server
@@ -143,3 +145,59 @@ async def test_many_pieces_do_not_pile_up() -> None:
     async with run_server(handler) as server, await server.connect() as client:
         response = await client.request(build_request())
         assert response.body == b"begin" + b"x" * 100 + b"y" * 100_000
+
+
+LARGE = bytes(range(256)) * 400
+
+
+class Outcomes:
+    def __init__(self) -> None:
+        self.all: list[tuple[int | None, int]] = []
+
+    def on_end(self, outcome: Outcome) -> None:
+        self.all.append((outcome.status, outcome.bytes_sent))
+
+
+def large_plain(request: Any) -> None:
+    request.respond(LARGE)
+
+
+def large_with_fields(request: Any) -> None:
+    request.respond(LARGE, 201, {"X-A": "b"})
+
+
+def large_structured(request: Any) -> None:
+    request.connection.write_headers(ResponseStartLine("", 200, "OK"), HTTPHeaders(), LARGE)
+    request.connection.finish()
+
+
+async def large_asgi(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-a", b"b")]})
+    await send({"type": "http.response.body", "body": LARGE})
+
+
+@pytest.mark.parametrize("observed", [False, True])
+@pytest.mark.parametrize(
+    "handler", [large_plain, large_with_fields, large_structured, ASGIHandler(large_asgi, lifespan="off")]
+)
+async def test_large_body_is_sent_without_a_copy(handler: Any, observed: bool) -> None:
+    outcomes = Outcomes()
+    async with (
+        run_server(handler, observers=[outcomes] if observed else []) as server,
+        await server.connect() as client,
+    ):
+        first = await client.request(build_request())
+        stream: Any = only_connection(server.server).stream
+        given: list[Any] = []
+        send_pieces = stream.send_pieces
+        stream.send_pieces = lambda pieces: given.append(pieces) or send_pieces(pieces)
+        second = await client.request(build_request())
+        assert first.body == second.body == LARGE
+        assert first.status == second.status
+        [(head, body)] = given
+        if handler is not large_structured:  # whose body is chunked
+            assert body is LARGE
+        if observed:
+            assert (
+                outcomes.all == [(second.status, len(head) + len(body) + (5 if handler is large_structured else 0))] * 2
+            )
