@@ -427,6 +427,8 @@ class ResponseWriter:
         if status == 101 or tunnel:
             self._writing = _W_UPGRADE
         elif not serializer.may_have_body(exchange.method or "", status):
+            if body and status in (204, 304):
+                raise ValueError(f"a response with status {status} can't have a body")
             self._writing, self._left = _W_LENGTH, 0
         elif codings:
             # The handler frames the body itself: hold it to what it says.

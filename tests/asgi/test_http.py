@@ -397,6 +397,8 @@ WRONG: dict[str, tuple[list[Any], str]] = {
         "invalid Content-Length",
     ),
     "body where none can be": ([start(204), body(b"x")], "can't have a body"),
+    "body where none can be, in pieces": ([start(204), body(b"x", True)], "can't have a body"),
+    "body of what wasn't modified": ([start(304), body(b"x")], "can't have a body"),
     "returned without a word": ([], "returned without finishing its response"),
     "returned after start": ([start()], "returned without finishing its response"),
     "no such file": ([start(), {"type": "http.response.pathsend", "path": "/nosuchfile"}], "FileNotFoundError"),

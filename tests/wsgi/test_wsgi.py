@@ -399,6 +399,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "too long a length": (answers([b"x"], ("Content-Length", "2")), "Content-Length is 2, and the body has 1"),
     "too short a length": (answers([b"xyz"], ("Content-Length", "2")), "Content-Length is 2, and the body has 3"),
     "body where none can be": (answers([b"x"], status="204 No Content"), "can't have a body"),
+    "body where none can be, in pieces": (answers(lambda _: iter([b"x"]), status="304 No"), "can't have a body"),
 }
 
 
