@@ -44,6 +44,8 @@ _MAX_SIZE: Final = 16 * 1024 * 1024
 _PING_INTERVAL: Final = 20.0
 #: Seconds for the client's side of the closing handshake.
 _CLOSE_TIMEOUT: Final = 10.0
+#: Of the answer that opens a WebSocket: the protocol's to write.
+_HANDSHAKE_FIELDS: Final = frozenset(("connection", "upgrade", "sec-websocket-accept", "sec-websocket-extensions"))
 
 _NORMAL, _ABNORMAL, _INVALID_DATA, _INTERNAL_ERROR, _SERVICE_RESTART = 1000, 1006, 1007, 1011, 1012
 
@@ -228,8 +230,11 @@ class ASGIWebSocket(HTTPMessageDelegate):
 
     async def _accept(self, message: Message) -> None:
         request = self._request
-        pairs = [*self._response.headers.raw_items(), *headers_of(message.get("headers", ())).get_all()]
-        fields = httputil.HTTPHeaders._of_checked(pairs)
+        own = list(headers_of(message.get("headers", ())).get_all())
+        for name, _ in own:
+            if name.lower() in _HANDSHAKE_FIELDS:
+                raise ValueError(f"websocket.accept can't set {name}, which is the handshake's own")
+        fields = httputil.HTTPHeaders._of_checked([*self._response.headers.raw_items(), *own])
         subprotocol = message.get("subprotocol")
         if subprotocol is not None:
             fields["Sec-WebSocket-Protocol"] = subprotocol

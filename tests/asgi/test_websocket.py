@@ -646,6 +646,8 @@ WRONG_BEFORE: list[tuple[list[Any], str]] = [
     ([{}], "unexpected ASGI message 'None'"),
     ([{"type": "websocket.accept", "headers": [("a", "b")]}], "pairs of bytes"),
     ([{"type": "websocket.accept", "headers": [(b"a", b"b\r\nc: d")]}], "Illegal characters"),
+    ([{"type": "websocket.accept", "headers": [(b"Upgrade", b"x")]}], "can't set Upgrade"),
+    ([{"type": "websocket.accept", "headers": [(b"sec-websocket-accept", b"x")]}], "can't set Sec-Websocket-Accept"),
     ([{"type": "websocket.accept", "subprotocol": "a\r\nb: c"}], "Illegal characters|HTTPInputError"),
     ([{"type": "websocket.http.response.body"}], "expected http.response.start"),
     (
