@@ -95,17 +95,17 @@ class Lifespan:
             self._started.cancel()
             self._stopped.cancel()
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._failed(error)
         finally:
             for phase in (self._started, self._stopped):
                 if not phase.done():
                     phase.set_result(None)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception | SystemExit) -> None:
         """The application raised: who waits for it is told, else the log."""
         if not self._started.done():
-            if self._mode == "auto":
+            if self._mode == "auto" and isinstance(error, Exception):
                 gen_log.info("The ASGI application takes no part in lifespan events: %r", error)
             else:
                 self._fail(self._started, "failed at start-up", error)

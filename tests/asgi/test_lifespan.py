@@ -10,7 +10,7 @@ import pytest
 from asynchttp import _asgi_lifespan
 from asynchttp.asgi import ASGIHandler, LifespanError
 from asynchttp.mount import Mount
-from tests.integration.helpers import attributes, build_request, expect_failure, run_server, within
+from tests.integration.helpers import attributes, build_request, expect_failure, run_server, until, within
 
 pytestmark = pytest.mark.asyncio
 
@@ -45,6 +45,8 @@ class App:
             self.log.append(phase)
             if doing == "raise":
                 raise ZeroDivisionError("mine")
+            if doing == "exit":
+                raise SystemExit("mine")
             if doing == "return":
                 return
             await asyncio.sleep(0)
@@ -109,6 +111,8 @@ async def test_auto_serves_an_application_that_takes_no_part(starting: str) -> N
     ("mode", "starting", "text"),
     [
         ("on", "raise", "failed at start-up: ZeroDivisionError: mine"),
+        ("on", "exit", "failed at start-up: SystemExit: mine"),
+        ("auto", "exit", "failed at start-up: SystemExit: mine"),
         ("on", "failed", "failed at startup: no database"),
         ("auto", "failed", "failed at startup: no database"),
         ("auto", "failed and raise", "failed at startup: no database"),
@@ -131,7 +135,11 @@ async def test_failed_start_up(mode: Any, starting: str, text: str, expect_log: 
 
 @pytest.mark.parametrize(
     ("stopping", "text"),
-    [("raise", "failed at shutdown: ZeroDivisionError: mine"), ("failed", "failed at shutdown: no database")],
+    [
+        ("raise", "failed at shutdown: ZeroDivisionError: mine"),
+        ("exit", "failed at shutdown: SystemExit: mine"),
+        ("failed", "failed at shutdown: no database"),
+    ],
 )
 async def test_failed_shutdown(stopping: str, text: str) -> None:
     handler = ASGIHandler(App(stopping=stopping))
@@ -170,8 +178,7 @@ async def test_application_that_does_not_return_is_ended(waits_for: str) -> None
     with attributes(_asgi_lifespan, _SHUTDOWN_TIMEOUT=0.1 if waits_for == "another event" else 30):
         await handler.startup()
         await within(handler.shutdown())
-    await asyncio.sleep(0)
-    assert log == ["startup", "shutdown", "ended"]
+    await until(lambda: log == ["startup", "shutdown", "ended"])
 
 
 async def test_shutdown_that_is_never_complete_is_an_error() -> None:
