@@ -156,6 +156,9 @@ LOST: dict[tuple[str, str], Lost] = {
     ),
 }
 
+#: Tests that bet on tenths of a second: one that fails is run once more, alone, and has to pass there.
+BETS = {("gen_test", "RunnerGCTest.test_gc")}
+
 #: Tests that may fail on a busy machine, because they hold one time of less than a millisecond against another.
 UNSTEADY = {
     # 10,000 lines are refused in 0.6 ms, 100,000 in ten times that, and the time that the kernel takes for 600 KB.
