@@ -91,6 +91,7 @@ def test_hup_starts_it_again(app_dir: pathlib.Path) -> None:
         end = time.monotonic() + 20
         while get(port)[1] == child:
             assert time.monotonic() < end
+        assert process.stop() == 0
 
 
 def test_request_in_progress_is_finished_before(app_dir: pathlib.Path) -> None:
@@ -107,6 +108,7 @@ def test_request_in_progress_is_finished_before(app_dir: pathlib.Path) -> None:
             process.wait_for_line("starting again", "stderr")
             assert client.makefile("rb").read().endswith(b"old")
         wait_for(port, b"new")
+        assert process.stop() == 0
 
 
 def test_first_failure_is_that_of_a_run_without_it(app_dir: pathlib.Path) -> None:
