@@ -230,7 +230,10 @@ class ASGIRequest(HTTPMessageDelegate):
             self._end_body()
 
     async def _send_path(self, path: Any) -> None:
-        """``http.response.pathsend``: the kernel sends the file, where it can."""
+        """``http.response.pathsend``: the kernel sends the file, where it can.
+
+        Of a file that has grown since the application looked, so much as its ``Content-Length`` says.
+        """
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"not a regular file: {path!r}")

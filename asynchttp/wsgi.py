@@ -377,5 +377,6 @@ class _FileWrapper:
 def __getattr__(name: str) -> Any:
     """``WSGIContainer``, which is Tornado's own."""
     if name == "WSGIContainer":
+        importlib.import_module("asynchttp._upper").tornado("asynchttp.wsgi.WSGIContainer")  # or an error that names it
         return importlib.import_module("asynchttp._wsgi_container").WSGIContainer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

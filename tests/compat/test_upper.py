@@ -96,11 +96,13 @@ def failure(code: str, env: "dict[str, str] | None" = None) -> str:
     return err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("statement", ["import asynchttp.web", "from asynchttp.options import define"])
-def test_missing_extra_is_named(statement: str) -> None:
+@pytest.mark.parametrize("name", ["asynchttp.web", "asynchttp.options", "asynchttp.wsgi.WSGIContainer"])
+def test_missing_extra_is_named(name: str) -> None:
+    module, _, attribute = name.removeprefix("asynchttp.").partition(".")
+    statement = f"from asynchttp.{module} import {attribute}" if attribute else f"import {name}"
     message = failure(f"import sys; sys.modules['tornado'] = None\n{statement}")
-    assert message.startswith("ModuleNotFoundError: asynchttp.")
-    assert message.endswith("needs Tornado 6.5 or 6.6, which isn't installed: pip install 'asynchttpd[tornado]'")
+    needs = "needs Tornado 6.5 or 6.6, which isn't installed: pip install 'asynchttpd[tornado]'"
+    assert message == f"ModuleNotFoundError: {name} {needs}"
 
 
 @pytest.mark.parametrize("version", ["(6, 4, 2, 0)", "(5, 1, 1, 0)", "(6, 7, 0, 0)", "(7, 0, 0, 0)"])
