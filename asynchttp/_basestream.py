@@ -49,6 +49,7 @@ from typing import Any, cast
 from asynchttp._fdtransport import FdTransport
 from asynchttp._legacy.arguments import accepts_io_loop
 from asynchttp._legacy.contexts import leaves_stack_contexts, wrap
+from asynchttp._readbuffer import UNUSED, ReadBuffer
 from asynchttp._streamreading import ReadingHalf
 from asynchttp._streamtypes import CLOSED, COMING, LOST, MAKING, NONE, UP, Consumer, Link, is_disconnect
 from asynchttp._streamwriting import WritingHalf
@@ -264,6 +265,8 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
             consumer.pause_writing()
         if self._buffer:
             consumer.data_received(self._buffer.take(len(self._buffer)))
+        if self._consumer is consumer and not self._buffer:
+            self._buffer = UNUSED
         if self._peer_closed and self._consumer is consumer:
             consumer.eof_received()
         if self._link in (LOST, CLOSED) and self._consumer is consumer:
@@ -282,6 +285,8 @@ class BaseIOStream(ReadingHalf, WritingHalf, asyncio.Protocol):
         """Back to reads. ``rest`` is what the consumer got and didn't use: it is read first."""
         self._consumer = None
         self._consumer_waits = False
+        if self._buffer is UNUSED:
+            self._buffer = ReadBuffer()
         self._buffer.prepend(rest)
         if self._peer_closed:
             self._loop.call_soon(self._notice_end)

@@ -7,8 +7,9 @@ one don't cost an object each.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
-__all__ = ["ReadBuffer"]
+__all__ = ["UNUSED", "ReadBuffer"]
 
 #: Octets read already at the front of the bytearray, above which they are cut off: below it moving costs nothing.
 _COMPACT_SIZE = 65536
@@ -179,3 +180,20 @@ class ReadBuffer:
         self._start = 0
         self._more = ()
         self.size = len(data)
+
+
+class _Unused(ReadBuffer):
+    """Empty for ever."""
+
+    __slots__ = ()
+
+    def append(self, data: bytes) -> None:
+        raise AssertionError("octets for a buffer that isn't used")
+
+    def prepend(self, data: bytes) -> None:
+        if data:
+            raise AssertionError("octets for a buffer that isn't used")
+
+
+#: The one buffer of all streams whose octets go elsewhere.
+UNUSED: Final = _Unused()

@@ -43,9 +43,10 @@ class Sweep:
         self.period = min(1.0, max(0.1, shortest / 8))
         self._loop = loop
         self._server_line = server_line
-        # Each member is in one of these: looked at with each tick, or with each tick of its round.
-        self._soon: set[Timed] = set()
-        self._rounds: list[set[Timed]] = [set() for _ in range(_ROUNDS)]
+        # Each member is in one of these: looked at with each tick, or with each tick of its round. As dictionaries they
+        # take half of the memory of sets.
+        self._soon: dict[Timed, None] = {}
+        self._rounds: list[dict[Timed, None]] = [{} for _ in range(_ROUNDS)]
         self._round = 0
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -74,7 +75,7 @@ class Sweep:
         return (b"" if "date" in names else self._date_line) + (b"" if "server" in names else self._server_line)
 
     def add(self, member: Timed) -> None:
-        self._soon.add(member)
+        self._soon[member] = None
         self._count += 1
         if self._timer is None:
             self._renew()
@@ -84,10 +85,10 @@ class Sweep:
         """Look at ``member`` with the next tick: it has less time now than it said."""
         others = self._others(member)
         if member in others:
-            others.discard(member)
-            self._soon.add(member)
+            del others[member]
+            self._soon[member] = None
 
-    def _others(self, member: Timed) -> set[Timed]:
+    def _others(self, member: Timed) -> dict[Timed, None]:
         """Those that have time, of the round of ``member``."""
         return self._rounds[hash(member) % _ROUNDS]
 
@@ -98,7 +99,7 @@ class Sweep:
     def discard(self, member: Timed) -> None:
         for members in (self._soon, self._others(member)):
             if member in members:
-                members.discard(member)
+                del members[member]
                 self._count -= 1
         if not self._count and self._timer is not None:
             self._timer.cancel()
@@ -120,8 +121,8 @@ class Sweep:
             # It may have gone.
             if member in self._soon:
                 if has_time:
-                    self._soon.discard(member)
-                    self._others(member).add(member)
+                    del self._soon[member]
+                    self._others(member)[member] = None
             elif not has_time and member in others:
-                others.discard(member)
-                self._soon.add(member)
+                del others[member]
+                self._soon[member] = None

@@ -199,7 +199,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             cancel_on_disconnect=cancel_on_disconnect,
             allow_bare_lf=allow_bare_lf,
         )
-        self._connections: set[HTTP1ServerConnection] = set()
+        # A dictionary takes half of the memory of a set.
+        self._connections: dict[HTTP1ServerConnection, None] = {}
         # One for all of them: a bound method is an object, and there would be one for each idle connection.
         self._on_closed = self._closed
         # Connections whose PROXY header isn't whole.
@@ -331,12 +332,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         else:
             connection = HTTP1ServerConnection(stream, self.conn_params, context)
         self._accepted_count += 1
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._count_connections()
         connection.serve(self._style, self._sweep, self._on_closed, self._refusals)
 
     def _closed(self, connection: HTTP1ServerConnection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         self._count_connections()
         tell(self._observers.closes, connection)
         self.on_close(connection)

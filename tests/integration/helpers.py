@@ -72,15 +72,15 @@ async def turns(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-class Connections(set[HTTP1ServerConnection]):
-    """A server's set of connections that tells when it has become empty."""
+class Connections(dict[HTTP1ServerConnection, None]):
+    """A server's connections, which tell when they have all gone."""
 
     def __init__(self) -> None:
         super().__init__()
         self._waiters: list[asyncio.Event] = []
 
-    def discard(self, connection: HTTP1ServerConnection) -> None:
-        super().discard(connection)
+    def pop(self, connection: HTTP1ServerConnection, default: None = None) -> None:  # type: ignore[override]
+        super().pop(connection, default)
         if not self:
             for event in self._waiters:
                 event.set()

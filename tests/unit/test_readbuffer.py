@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from asynchttp import _readbuffer
-from asynchttp._readbuffer import ReadBuffer
+from asynchttp._readbuffer import UNUSED, ReadBuffer
 
 
 @pytest.fixture(params=[None, 1, 2, 3], autouse=True)
@@ -162,3 +162,13 @@ def test_octets_that_come_one_by_one_take_no_object_each() -> None:
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert held < 100_000
+
+
+def test_unused_buffer_takes_no_octets() -> None:
+    """All streams whose octets go elsewhere share it: what came into it would reach a stranger."""
+    assert not UNUSED
+    UNUSED.prepend(b"")
+    for put in (UNUSED.append, UNUSED.prepend):
+        with pytest.raises(AssertionError, match="isn't used"):
+            put(b"x")
+    assert UNUSED.peek() == b""
