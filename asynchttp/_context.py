@@ -33,8 +33,6 @@ class PeerContext:
 
     __slots__ = (
         "_local_address",
-        "_orig_protocol",
-        "_orig_remote_ip",
         "_proxies",
         "_socket",
         "_trusted",
@@ -70,8 +68,6 @@ class PeerContext:
         self.remote_ip = str(address[0]) if has_ip else "0.0.0.0"
         is_secure = isinstance(stream, SSLIOStream) or (told is not None and told.over_tls)
         self.protocol = protocol or ("https" if is_secure else "http")
-        self._orig_remote_ip = self.remote_ip
-        self._orig_protocol = self.protocol
         believed = trusted_proxies is None or not has_ip or self.remote_ip in trusted_proxies
         #: whether :meth:`forwarded` has to be asked
         self.believes_proxies = xheaders and believed
@@ -94,17 +90,17 @@ class PeerContext:
         """The peer of one request, with what the proxy says of it; this very object where no proxy is believed."""
         if not self.believes_proxies:
             return self
-        ip = self._orig_remote_ip
+        ip = self.remote_ip
         for candidate in reversed(headers.get("X-Forwarded-For", ip).split(",")):
             ip = candidate.strip()
             if ip not in self._trusted and ip not in self._proxies:
                 break
         ip = headers.get("X-Real-Ip", ip)
-        protocol = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", self._orig_protocol))
+        protocol = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", self.protocol))
         protocol = protocol.split(",")[-1].strip()
         told = copy.copy(self)
-        told.remote_ip = ip if netutil.is_valid_ip(ip) else self._orig_remote_ip
-        told.protocol = protocol if protocol in ("http", "https") else self._orig_protocol
+        told.remote_ip = ip if netutil.is_valid_ip(ip) else self.remote_ip
+        told.protocol = protocol if protocol in ("http", "https") else self.protocol
         return told
 
     def __str__(self) -> str:

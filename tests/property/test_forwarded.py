@@ -34,7 +34,7 @@ def peer(trusted: Any) -> PeerContext:
     proxies = None if trusted is None else AddressList.checked(trusted)
     context = PeerContext(stream, ("192.0.2.1", 4711), None, True, (), proxies)
     # As the socket of an IPv4 connection would make it.
-    context.remote_ip = context._orig_remote_ip = "192.0.2.1"
+    context.remote_ip = "192.0.2.1"
     context.believes_proxies = proxies is None or "192.0.2.1" in proxies
     return context
 
