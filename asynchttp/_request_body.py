@@ -67,7 +67,7 @@ class RequestBodyReader(FileWriter):
         # The request whose body is being collected, and that body: one piece as it came, or a bytearray that grows.
         self._head_request: ServerRequest | None = None
         self._body: bytes | bytearray = b""
-        self._body_left = 0
+        self._body_left = 0  # octets still to come of it, or to drop at the end of the connection
         # None: a body with Content-Length.
         self._decoder: chunked.ChunkedDecoder | None = None
         # Who gets the body as it comes.

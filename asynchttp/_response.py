@@ -89,7 +89,6 @@ class ResponseWriter:
         "_keep_alive",
         "_last_piece",
         "_left",
-        "_loop",
         "_octets_memo",
         "_out",
         "_raw",
@@ -118,7 +117,6 @@ class ResponseWriter:
         self.stream = stream
         self.params = params
         self.context = context
-        self._loop = stream.io_loop.asyncio_loop
         self._done = stream.io_loop.done_future
         self._writing = _W_IDLE
         #: when the present phase began, by the sweep's clock
@@ -157,6 +155,10 @@ class ResponseWriter:
         self._reason: _reasons.Reason | None = None
         # How often, of the server's connections together, by code.
         self._refusals: Counter[str] = Counter()
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return self.stream.io_loop.asyncio_loop
 
     def _restart(self) -> None:
         """The response is complete and the connection lives on: room for the next request."""

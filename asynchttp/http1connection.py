@@ -104,7 +104,6 @@ class HTTP1ServerConnection(WatchedConnection):
         "_continuing",
         "_eof_since",
         "_input",
-        "_linger_left",
         "_memo_method",
         "_memo_octets",
         "_memo_packet",
@@ -141,7 +140,6 @@ class HTTP1ServerConnection(WatchedConnection):
         self._memo_packet = b""
         self._memo_method = ""
         self._memo_target = b""
-        self._linger_left = params.linger_size
 
     def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
         """Serve ``delegate`` on this connection, by a clock of its own.  Source: Tornado."""
@@ -189,8 +187,8 @@ class HTTP1ServerConnection(WatchedConnection):
         if self._reading is _R_BODY and self._awaited is None and not self._input:
             self._consume(data, 0)
         elif self._reading is _R_LINGER:
-            self._linger_left -= len(data)
-            if self._linger_left < 0:
+            self._body_left -= len(data)
+            if self._body_left < 0:
                 self.stream.close()
         elif self._reading is _R_DRAIN and not self._input:
             position = self._drain(data, 0)
@@ -505,6 +503,7 @@ class HTTP1ServerConnection(WatchedConnection):
         unsent = self.stream.writing()
         if (more or unsent) and (self.stream.send_eof() or unsent):
             self._reading = _R_LINGER
+            self._body_left = self.params.linger_size
             self._since = self._sweep.now
             self._sweep.hurry(self)
             self._drop_input()
