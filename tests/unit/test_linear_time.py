@@ -185,7 +185,10 @@ class Stream:
 
 
 def connection(*, allow_bare_lf: bool = False) -> HTTP1ServerConnection:
-    sweep = types.SimpleNamespace(now=0.0, period=1.0, add=lambda connection: None, discard=lambda connection: None)
+    def ignore(member: object) -> None:
+        pass
+
+    sweep = types.SimpleNamespace(now=0.0, period=1.0, add=ignore, hurry=ignore, discard=ignore)
     engine = HTTP1ServerConnection(
         Stream(),  # type: ignore[arg-type]
         HTTP1ConnectionParameters(max_header_size=10**9, allow_bare_lf=allow_bare_lf),

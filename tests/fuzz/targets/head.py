@@ -167,7 +167,12 @@ def _serve(
             complete(request, request.body)
 
     sweep = types.SimpleNamespace(
-        now=0.0, period=1.0, date_line=b"", add=lambda member: None, discard=lambda member: None
+        now=0.0,
+        period=1.0,
+        date_line=b"",
+        add=lambda member: None,
+        hurry=lambda member: None,
+        discard=lambda member: None,
     )
     engine = HTTP1ServerConnection(stream, PARAMS, "a client")  # type: ignore[arg-type]
     engine.serve(_dispatch.Style(start, at_head), sweep, lambda connection: None)  # type: ignore[arg-type]
