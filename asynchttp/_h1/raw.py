@@ -105,22 +105,34 @@ class RawResponse:
         return None
 
     def _feed_head(self, data: bytes) -> bytes:
-        head, kept = self._head, len(self._head)
-        head += data
+        kept = len(self._head)
+        head: bytes | bytearray = data
+        if kept:
+            self._head += data
+            head = self._head
         start, searched = 0, max(0, kept - 3)
         while (end := head.find(b"\r\n\r\n", max(start, searched)) + 4) >= 4:
             told = serializer.parse_response_framing(bytes(head[start:end]))
             if told.status >= 200 or told.status == 101:
                 self._head = bytearray()
                 self._begin_body(told)
-                last, rest = data[: end - kept], data[end - kept :]
+                size = end - kept
+                if self._in is _LENGTH and not self._announce_close:  # nothing to change: no copy of a large body
+                    self._left -= len(data) - size
+                    if self._left < 0:
+                        raise HTTPOutputError("Tried to write more data than Content-Length")
+                    return data
+                last, rest = data[:size], data[size:]
                 if self._announce_close and told.keep_alive and len(last) > 2:
                     last = last[:-2] + b"Connection: close\r\n\r\n"
                 return last + self.feed(rest) if rest else last
             start = end  # it was interim: another head follows
             self._doubt(told)
-        del head[:start]
-        if len(head) > _MAX_HEAD_SIZE:
+        if kept:
+            del self._head[:start]
+        else:
+            self._head += head[start:]
+        if len(self._head) > _MAX_HEAD_SIZE:
             self._until_close()
         return data
 
