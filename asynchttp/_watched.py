@@ -134,7 +134,7 @@ class WatchedConnection(RequestBodyReader):
         if self._pauses is NO_PAUSE and self._eof_since is None:
             left = params.patience
             if self._body_timeout is not None and self._body_timeout < left:
-                left = self._body_timeout
+                left = max(0.0, self._body_timeout)
         # `_since` may lag behind by one period: no deadline comes early.
         elapsed = now - self._since - self._sweep.period
         if self._pauses is not NO_PAUSE and self._pauses & Pause.WRITE:

@@ -600,6 +600,19 @@ async def test_pathsend(tmp_path: pathlib.Path, size: int, framing: str) -> None
             assert response.header("Content-Length") == str(size)
 
 
+async def test_pathsend_of_a_file_that_has_grown(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await send(start(200, (b"Content-Length", b"4")))
+        await send({"type": "http.response.pathsend", "path": str(path)})
+
+    async with serve(app) as running, await running.connect() as client:
+        for _ in range(2):
+            assert (await client.request(build_request())).body == b"0123"
+
+
 async def test_early_hints() -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         assert "http.response.early_hint" in scope["extensions"]

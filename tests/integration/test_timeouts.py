@@ -425,6 +425,19 @@ async def test_short_limit_after_a_long_silence_is_on_time(phase: str) -> None:
         over.set()
 
 
+async def test_body_timeout_of_a_body_that_has_come_ends_nothing() -> None:
+    async def handler(request: Any) -> None:
+        request.connection.set_body_timeout(-1.0)  # what was left of a time, say
+        request.respond(b"")
+
+    async with run_server_with_clock(handler, **LIMITS) as (running, clock), await running.connect() as client:
+        for _ in range(2):
+            await client.request(build_request(method="POST", body=b"12"))
+            clock.advance(IDLE / 2)
+            await turns()
+            assert running.server._connections
+
+
 # The sweep itself
 
 
