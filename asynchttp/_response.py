@@ -29,6 +29,7 @@ from asynchttp._exchange import Context, Headers, ServerRequest
 from asynchttp._h1 import abnf, chunked, framing, raw, serializer
 from asynchttp._h1 import trailers as h1_trailers
 from asynchttp._h1.errors import HTTPInputError, HTTPOutputError
+from asynchttp._h1.ordinary import NO_HEAD, ordinary_head
 from asynchttp._h1.states import Reading, Writing
 from asynchttp._parameters import HTTP1ConnectionParameters
 from asynchttp._sweep import Sweep
@@ -58,19 +59,10 @@ _ORDINARY: Final = _ORDINARY_HEAD + b"%b"
 #: Requests whose successful response has no body.
 _BODILESS: Final = frozenset(("HEAD", "CONNECT"))
 
-#: Fields that decide on more than themselves; names may come in any case, but these are how they come.
-_SPECIAL_FIELDS: Final = frozenset((b"connection", b"content-length", b"date", b"server", b"transfer-encoding"))
 #: What says how a body is framed: RFC 9110 §8.6, RFC 9112 §6.1: MUST NOT stand in a 204; and 205 has no content.
 _FRAMING_FIELDS: Final = ("content-length", "transfer-encoding")
 _EMPTY_STATUSES: Final = (204, 205)
-_ORDINARY_STATUSES: Final = frozenset((200, 201, 202, 301, 302, 303, 307, 400, 401, 403, 404, 405, 409, 422, 429, 500))
-_match_lines: Final = abnf.FIELD_BLOCK.fullmatch
-
-#: Fields and status of a response, the size that is told among them (-1: none is), the octets of both, and those that
-#: tell the size.
-_OctetsHead = tuple[Sequence[tuple[bytes, bytes]], int, int, bytes, bytes]
-_NO_HEAD: Final[_OctetsHead] = ((), 0, 0, b"", b"")
-#: Octets of such a head that a connection keeps: the next response may be alike.
+#: Octets of an ordinary head that a connection keeps: the next response may be alike.
 _MEMO_SIZE: Final = 1024
 
 _W_IDLE, _W_HEAD, _W_LENGTH, _W_CHUNKED, _W_UNTIL_CLOSE, _W_RAW, _W_DONE, _W_CLOSED, _W_UPGRADE, _W_FILE = Writing
@@ -140,7 +132,7 @@ class ResponseWriter:
         self._raw_memo_octets = b""
         self._raw_memo_end = 0
         self._raw_memo_size = -1
-        self._octets_memo = _NO_HEAD
+        self._octets_memo = NO_HEAD
         # The request that was answered by 101, until its handler takes the stream.
         self._upgrading: ServerRequest | None = None
         # Invariant: empty unless the kernel hasn't taken everything.
@@ -328,9 +320,9 @@ class ResponseWriter:
             size = len(body)
             memo = self._octets_memo
             if fields != memo[0] or status != memo[1] or (size != memo[2] and memo[2] >= 0):
-                memo = _ordinary_head(fields, status, size)
-                self._octets_memo = memo if len(memo[3]) <= _MEMO_SIZE else _NO_HEAD
-            if memo is not _NO_HEAD:
+                memo = ordinary_head(fields, status, size)
+                self._octets_memo = memo if len(memo[3]) <= _MEMO_SIZE else NO_HEAD
+            if memo is not NO_HEAD:
                 length_line = memo[4] or b"Content-Length: %d\r\n\r\n" % size
                 if size <= CORKED_SIZE:
                     done = self._put(b"".join((memo[3], self._sweep.date_line, length_line, body)))
@@ -726,28 +718,6 @@ def _shared(head: bytes) -> bytes:
     if head != _last_head:
         _last_head = head
     return _last_head
-
-
-def _ordinary_head(fields: Sequence[tuple[bytes, bytes]], status: int, size: int) -> _OctetsHead:
-    """A head that :meth:`ResponseWriter.respond_octets` can send as it is; ``_NO_HEAD``: it can't."""
-    if status not in _ORDINARY_STATUSES:
-        return _NO_HEAD
-    told = -1
-    pieces = [serializer.status_line(status)]
-    for name, value in fields:
-        lowered = name.lower()
-        if lowered not in _SPECIAL_FIELDS and 58 not in name:  # ":"
-            pieces += (name, b": ", value, b"\r\n")
-        elif lowered == b"content-length" and value == b"%d" % size:
-            told = size
-        else:
-            return _NO_HEAD
-    head = b"".join(pieces)
-    # Each piece is a line, and no line more.
-    if not _match_lines(head, len(pieces[0])) or head.count(b"\n") != (len(pieces) + 3) // 4:
-        return _NO_HEAD
-    length_line = b"" if told < 0 else b"Content-Length: %d\r\n\r\n" % told
-    return [(name, value) for name, value in fields], status, told, head, length_line
 
 
 _now = time.time

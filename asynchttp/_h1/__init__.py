@@ -9,6 +9,7 @@ Each rule stands once, in its plain form, with the section that it comes from:
 :mod:`.framing`    where a message ends, whether the connection lives on, Host, Expect
 :mod:`.chunked`    the chunked transfer coding, both ways
 :mod:`.trailers`   which fields may stand behind a body
+:mod:`.ordinary`   heads of octets that may be sent as they are
 :mod:`.serializer` heads that we write, and what a head that a handler wrote says of its body
 :mod:`.raw`        reading along with a response that a handler frames itself
 :mod:`.states`     the two state machines of a connection, as one table
